@@ -1,0 +1,118 @@
+/**
+ * What a guest ISA gives to the rest of the machine: vCPUs that can be interpreted, and a front end that
+ * turns their instructions into IR. One folder under `core/decoder/` implements it per ISA.
+ */
+import type { Bus } from "./bus.ts";
+import type { Clock } from "./clock.ts";
+import type { GuestRam, HostMemory } from "./memory.ts";
+import type { InterruptLine } from "./devices/device.ts";
+import type { Ir } from "./translator/ir.ts";
+
+/** What vCPUs share with the machine they belong to. */
+export interface MachineContext {
+  readonly ram: GuestRam;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly memory: HostMemory;
+  /** The run loop's notice board. */
+  readonly control: RunControl;
+}
+
+/** Flags by which devices and traps reach the run loop. */
+export class RunControl {
+  /** Set to make the engine return at the next instruction boundary. The run loop clears it. */
+  yield = false;
+}
+
+/** A register as a test or a debugger sees it. */
+export interface RegisterInfo {
+  /** ABI or architectural name, lower case. */
+  readonly name: string;
+  /** Width in bits. */
+  readonly bits: number;
+}
+
+/** One vCPU: architectural state and how to advance it one instruction at a time. */
+export interface Vcpu {
+  readonly index: number;
+  /** The state block (see `translator/layout.ts`). */
+  readonly state: Int32Array;
+  /** Host address of the state block; 0 without FFI. */
+  readonly stateAddress: number;
+  /** Not executing until an interrupt arrives (WFI and its like). */
+  waiting: boolean;
+  /** Not executing until another vCPU or the board starts it. */
+  stopped: boolean;
+
+  /**
+   * Interprets at most `budget` instructions, adding each to the clock. Returns early when
+   * `control.yield` is set or the vCPU waits or stops. Interrupts are taken at instruction boundaries and
+   * cost no instruction; an instruction that traps counts as one.
+   */
+  interpret(budget: number): void;
+  /** Ends {@linkcode Vcpu.waiting} if an interrupt is pending that should. */
+  wake(): void;
+  /** Takes an interrupt now if one is pending and enabled. */
+  takeInterrupt(): void;
+  /**
+   * The context translations depend on (8 bits; the low two are the MMU index), and -1 where only the
+   * interpreter may run (a mode too rare to translate for).
+   */
+  context(): number;
+  /**
+   * RAM offset of the instruction at the current pc, by the fetch TLB (walking and filling it as the
+   * interpreter would); -1 when the interpreter must execute it (it faults, is not in RAM, or straddles
+   * pages).
+   */
+  fetchOffset(): number;
+  /** Forgets reservations and the like when the run loop turns to another vCPU. */
+  deschedule(): void;
+
+  /** Every register worth showing, in the ISA's usual order (general ones first). */
+  registers(): readonly RegisterInfo[];
+  /** Reads a register by name (general, FP as raw bits, pc, system); undefined when unknown. */
+  register(name: string): bigint | undefined;
+  /** Writes a register by name. Returns false when unknown. */
+  setRegister(name: string, value: bigint): boolean;
+  /** Privilege mode, in words: "user", "supervisor", "machine" (or the ISA's equivalents). */
+  readonly mode: string;
+  /** Guest-physical address of a virtual one, without side effects; undefined where unmapped. */
+  translateAddress(virtual: bigint): number | undefined;
+  /** Saves what the state block does not hold, as plain data. */
+  save(): unknown;
+}
+
+/** The ISA's front end to the translator. */
+export interface FrontEnd {
+  /**
+   * Translates a superblock that starts at the vCPU's current pc, which {@linkcode Vcpu.fetchOffset} found
+   * at `ramOffset`. Takes no instruction that reaches outside of the page. `ir.begin()` was called. The
+   * block always ends with a terminating op; after `maxInstructions` it is a jump to what follows.
+   * Sets {@linkcode FrontEnd.endOffset}.
+   */
+  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir): void;
+  /** RAM offsets the last block was taken from: `[start, end)`, start possibly below the entry. */
+  readonly startOffset: number;
+  readonly endOffset: number;
+  /**
+   * Builds a stub that finds the host address of a virtual one, filling the TLB exactly as the interpreter
+   * would: (state[STATE_SCRATCH] = virtual address, kind TLB_LOAD | TLB_STORE | TLB_FETCH, mmuIndex) →
+   * host address (fetch: RAM page number + 1), or 0 where the interpreter must decide. Must not change
+   * anything else the guest can see. Size and crossing of pages are checked before.
+   */
+  walker(ir: Ir, kind: number, mmuIndex: number, ram: GuestRam): void;
+}
+
+/** A guest instruction set. */
+export interface Isa {
+  /** The name users choose it by: "riscv64", "aarch64", "x86_64". */
+  readonly name: string;
+  createVcpu(context: MachineContext, index: number): Vcpu;
+  createFrontEnd(context: MachineContext): FrontEnd;
+}
+
+/** A vCPU's interrupt input, for boards to wire. */
+export interface InterruptInputs {
+  /** The line of the given architectural interrupt number. */
+  interruptLine(number: number): InterruptLine;
+}

@@ -1,0 +1,155 @@
+/**
+ * One guest computer and its run loop: a board's RAM, devices, vCPUs and clock, driven by an engine.
+ *
+ * The loop is where determinism lives. It computes how far the vCPU whose turn it is may run (its quantum,
+ * the next timer, the caller's limit), lets the engine run exactly that far, and fires timers at exact guest
+ * times. Where the caller cuts a run in two changes nothing: the turn and what is left of the quantum are
+ * machine state.
+ */
+import { Bus } from "./bus.ts";
+import { Clock } from "./clock.ts";
+import type { Isa, MachineContext, Vcpu } from "./isa.ts";
+import { RunControl } from "./isa.ts";
+import { GuestRam, type HostMemory } from "./memory.ts";
+
+/** Why a machine stopped for good. */
+export type MachineExit =
+  | { readonly kind: "poweroff" }
+  | { readonly kind: "reset" }
+  | { readonly kind: "debugExit"; readonly code: number }
+  | { readonly kind: "tripleFault"; readonly detail: string }
+  | { readonly kind: "hang"; readonly detail: string };
+
+/** What the run loop needs of an engine (`accel/engine.ts` is the full interface). */
+export interface Runner {
+  run(vcpu: Vcpu, budget: number): void;
+}
+
+/** What every machine is made from. */
+export interface MachineOptions {
+  readonly isa: Isa;
+  readonly memory: HostMemory;
+  readonly ramBase: number;
+  /** Bytes, a multiple of the page size. */
+  readonly ramSize: number;
+  readonly vcpus: number;
+}
+
+/** Instructions a vCPU runs before the next one's turn, with more than one vCPU. */
+export const QUANTUM_INSTRUCTIONS = 20_000;
+/** Longest single engine run, in instructions: keeps budgets small integers. */
+const MAX_RUN = 1 << 29;
+
+/** One guest computer. */
+export class Machine implements MachineContext {
+  readonly isa: Isa;
+  readonly memory: HostMemory;
+  readonly ram: GuestRam;
+  readonly bus: Bus;
+  readonly clock: Clock = new Clock();
+  readonly control: RunControl = new RunControl();
+  readonly vcpus: readonly Vcpu[];
+  /** Why the machine stopped for good, once it has. */
+  exit: MachineExit | undefined;
+  /** Asks {@linkcode Machine.run} to return at the current instruction boundary. */
+  stopRequested = false;
+  /** Called on reset by the board: puts devices and vCPUs into their state after power-on. */
+  onReset: () => void = () => {};
+  #turn = 0;
+  #quantumLeft = QUANTUM_INSTRUCTIONS;
+
+  constructor(options: MachineOptions) {
+    this.isa = options.isa;
+    this.memory = options.memory;
+    this.ram = new GuestRam(options.memory, options.ramBase, options.ramSize);
+    this.bus = new Bus(this.ram);
+    const vcpus: Vcpu[] = [];
+    for (let i = 0; i < options.vcpus; i++) vcpus.push(this.isa.createVcpu(this, i));
+    this.vcpus = vcpus;
+  }
+
+  /** Makes {@linkcode Machine.run} return at the next instruction boundary. */
+  requestStop(): void {
+    this.stopRequested = true;
+    this.control.yield = true;
+  }
+
+  /** Ends the machine's life with the given reason, at the next instruction boundary. */
+  requestExit(exit: MachineExit): void {
+    this.exit ??= exit;
+    this.requestStop();
+  }
+
+  /**
+   * Runs until guest time `limitNs`, a requested stop, an exit, or the host deadline, whichever is first.
+   *
+   * @param limitNs Guest time in ns.
+   * @param hostDeadlineMs `performance.now()` value after which the loop returns (checked between runs of
+   * a few million instructions; it never changes what the guest sees).
+   */
+  run(runner: Runner, limitNs: number, hostDeadlineMs = Infinity): void {
+    this.stopRequested = false;
+    const sliceInstructions = hostDeadlineMs === Infinity ? MAX_RUN : 1_000_000;
+    const { clock, control } = this;
+    while (!this.exit && !this.stopRequested) {
+      clock.fireDue();
+      if (clock.nowNs >= limitNs) return;
+      const vcpu = this.#next();
+      if (!vcpu) {
+        this.#skipIdle(limitNs);
+        continue;
+      }
+      let budget = Math.min(
+        clock.nextDueNs - clock.nowNs,
+        limitNs - clock.nowNs,
+        sliceInstructions,
+      );
+      if (this.vcpus.length > 1) budget = Math.min(budget, this.#quantumLeft);
+      control.yield = this.stopRequested;
+      clock.deadlineMoved = false;
+      const before = clock.instructions;
+      runner.run(vcpu, budget);
+      this.#quantumLeft -= clock.instructions - before;
+      if (performance.now() >= hostDeadlineMs) return;
+    }
+  }
+
+  /** The vCPU whose turn it is, passing over those that wait; undefined when all do. */
+  #next(): Vcpu | undefined {
+    const { vcpus } = this;
+    if (vcpus.length === 1) {
+      const only = vcpus[0];
+      if (only.waiting) only.wake();
+      return only.waiting || only.stopped ? undefined : only;
+    }
+    for (let tried = 0; tried <= vcpus.length; tried++) {
+      const vcpu = vcpus[this.#turn];
+      if (vcpu.waiting) vcpu.wake();
+      if (!vcpu.waiting && !vcpu.stopped && this.#quantumLeft > 0) return vcpu;
+      vcpu.deschedule();
+      this.#turn = (this.#turn + 1) % vcpus.length;
+      this.#quantumLeft = QUANTUM_INSTRUCTIONS;
+    }
+    return undefined;
+  }
+
+  /** Nothing runs: jump to the next timer. Without one nothing can ever happen again. */
+  #skipIdle(limitNs: number): void {
+    const { clock } = this;
+    if (clock.nextDueNs === Infinity) {
+      this.exit = {
+        kind: "hang",
+        detail: "every vCPU waits for an interrupt and no timer is armed: " +
+          "the guest can never progress",
+      };
+      return;
+    }
+    const target = Math.min(clock.nextDueNs, limitNs);
+    if (target > clock.nowNs) clock.idleNs += target - clock.nowNs;
+  }
+
+  /** Gives the machine's memory back to the host. */
+  dispose(): void {
+    this.ram.free();
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Memory as the machine sees it: zeroed pages from some host, and guest RAM on top of them.
+ *
+ * `core` never asks the operating system for anything. Whoever builds a machine hands it a
+ * {@linkcode HostMemory}: plain `ArrayBuffer`s where pages need no address (interpreter), or pages
+ * mapped through FFI (`accel/ffi`) where generated code must reach them.
+ */
+
+/** A span of zeroed, page-aligned host memory. */
+export interface HostPages {
+  /** The bytes, shared with generated code where there is any. */
+  readonly buffer: ArrayBuffer;
+  /** Host virtual address of byte 0; 0 where the host has no addresses (plain buffers). */
+  readonly address: number;
+  /** Gives the pages back. The buffer must not be touched afterwards. */
+  free(): void;
+}
+
+/** Where a machine's memory comes from. */
+export interface HostMemory {
+  /**
+   * Allocates zeroed pages.
+   *
+   * @throws {MemoryError} when the host refuses.
+   */
+  allocate(bytes: number): HostPages;
+}
+
+/** The host could not provide memory for the guest. */
+export class MemoryError extends Error {
+  override name = "MemoryError";
+}
+
+/** Host memory from ordinary `ArrayBuffer`s: no permission, no address. */
+export const plainMemory: HostMemory = {
+  allocate(bytes: number): HostPages {
+    try {
+      return { buffer: new ArrayBuffer(bytes), address: 0, free() {} };
+    } catch (cause) {
+      throw new MemoryError(
+        `The host refused ${bytes} bytes of memory; ask for a smaller guest.`,
+        { cause },
+      );
+    }
+  },
+};
+
+/** Guest page size, in bytes, of every ISA we run. */
+export const PAGE_SIZE = 4096;
+
+/** Guest RAM: one contiguous span of guest-physical addresses. */
+export class GuestRam {
+  /** The bytes. */
+  readonly u8: Uint8Array;
+  /** The same bytes as 32-bit words, in host (little-endian) order. */
+  readonly i32: Int32Array;
+  /** The same bytes for access at any alignment. */
+  readonly view: DataView;
+  /** Host virtual address of byte 0 (0 without FFI). */
+  readonly hostAddress: number;
+  /**
+   * One byte per RAM page: non-zero where translated code was taken from the page. Such a page never
+   * enters a store TLB, so that every store to it comes by {@linkcode GuestRam.onCodeWrite}.
+   */
+  readonly codePages: Uint8Array;
+  /**
+   * Called before a store of `size` bytes at RAM offset `offset` changes a page with translated code.
+   * The execution engine replaces it.
+   */
+  onCodeWrite: (offset: number, size: number) => void = () => {};
+  #pages: HostPages;
+  #codePages: HostPages;
+
+  /**
+   * @param base Guest-physical address of byte 0.
+   * @param size Bytes; a multiple of the page size.
+   */
+  constructor(host: HostMemory, readonly base: number, readonly size: number) {
+    this.#pages = host.allocate(size);
+    this.#codePages = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
+    this.u8 = new Uint8Array(this.#pages.buffer, 0, size);
+    this.i32 = new Int32Array(this.#pages.buffer, 0, size >>> 2);
+    this.view = new DataView(this.#pages.buffer, 0, size);
+    this.hostAddress = this.#pages.address;
+    this.codePages = new Uint8Array(this.#codePages.buffer);
+    this.codePagesAddress = this.#codePages.address;
+  }
+
+  /** Host virtual address of {@linkcode GuestRam.codePages} (0 without FFI). */
+  readonly codePagesAddress: number;
+
+  /** Whether `[address, address + size)` lies in RAM, without wrapping. Addresses are guest-physical. */
+  contains(address: number, size: number): boolean {
+    const offset = address - this.base;
+    return offset >= 0 && size <= this.size && offset <= this.size - size;
+  }
+
+  /**
+   * Copies bytes into RAM on behalf of a loader, a device or a test, keeping translated code coherent.
+   *
+   * @throws {RangeError} when the span is not wholly in RAM.
+   */
+  write(address: number, bytes: Uint8Array): void {
+    if (!this.contains(address, bytes.length)) {
+      throw new RangeError(
+        `0x${address.toString(16)}+${bytes.length} is outside of guest RAM`,
+      );
+    }
+    const offset = address - this.base;
+    const last = offset + bytes.length - 1;
+    for (let page = Math.floor(offset / PAGE_SIZE); page <= Math.floor(last / PAGE_SIZE); page++) {
+      if (this.codePages[page] !== 0) {
+        const from = Math.max(offset, page * PAGE_SIZE);
+        const to = Math.min(last + 1, (page + 1) * PAGE_SIZE);
+        this.onCodeWrite(from, to - from);
+      }
+    }
+    this.u8.set(bytes, offset);
+  }
+
+  /**
+   * Copies bytes out of RAM.
+   *
+   * @throws {RangeError} when the span is not wholly in RAM.
+   */
+  read(address: number, length: number): Uint8Array {
+    if (!this.contains(address, length)) {
+      throw new RangeError(
+        `0x${address.toString(16)}+${length} is outside of guest RAM`,
+      );
+    }
+    const offset = address - this.base;
+    return this.u8.slice(offset, offset + length);
+  }
+
+  /** Gives the pages back to the host. */
+  free(): void {
+    this.#pages.free();
+    this.#codePages.free();
+  }
+}

@@ -1,0 +1,532 @@
+/**
+ * The intermediate representation: what a decoder says and a host backend turns into machine code. It
+ * names no guest and no host.
+ *
+ * One {@linkcode Ir} describes one superblock: straight-line code with one entry and any number of side
+ * exits, over SSA values. A value is the index of the op that made it. Ops live in parallel typed arrays
+ * whose length is reset per block: no objects, no closures, no BigInt, because translation time is boot time.
+ *
+ *     insn k            guest instruction k starts here (pc known): exits inside it are precise
+ *     v = get slot      8-byte slot of the state block (cached in registers within the block)
+ *     set slot, v
+ *     v = add64 a, b    ...
+ *     v = load a+disp   may leave the block (TLB miss that is no plain RAM access): the interpreter then
+ *                       executes the whole instruction instead
+ *     jump pc / jumpInd v / interpret / leave   end the block
+ *
+ * Two rules keep state precise:
+ * 1. Within one guest instruction, every `set` and every `store` comes after the last op that may leave
+ *    the block (loads, translate, guards), except that a single store may itself be that last op.
+ * 2. An op that leaves the block leaves it as if the instruction had not begun; the interpreter executes
+ *    that instruction from its start.
+ *
+ * Integer values are 64 bits wide. `*32` ops use the low halves of their operands and zero-extend their
+ * result. Comparisons give 0 or 1. FP values live in FP registers: a double, or a single in the low half
+ * with the upper half unspecified.
+ */
+
+/** A value: the index of the op that defines it. */
+export type Value = number;
+
+// Structure
+/** Start of a guest instruction. a = number of instructions of this block before it; lo/hi = its pc. */
+export const OP_INSN = 1;
+/** 64-bit constant lo/hi. */
+export const OP_CONST = 2;
+/** Reads state slot a (byte offset). */
+export const OP_GET = 3;
+/** Writes value b to state slot a. */
+export const OP_SET = 4;
+
+// Integer arithmetic: a, b values
+export const OP_ADD64 = 10;
+export const OP_SUB64 = 11;
+export const OP_AND64 = 12;
+export const OP_OR64 = 13;
+export const OP_XOR64 = 14;
+export const OP_ADD32 = 15;
+export const OP_SUB32 = 16;
+/** Shift counts are taken modulo 64 (modulo 32 for `*32`). */
+export const OP_SHL64 = 17;
+export const OP_SHR64 = 18;
+export const OP_SAR64 = 19;
+export const OP_SHL32 = 20;
+export const OP_SHR32 = 21;
+export const OP_SAR32 = 22;
+export const OP_ROR64 = 23;
+export const OP_ROR32 = 24;
+export const OP_MUL64 = 25;
+export const OP_MUL32 = 26;
+/** High half of the 128-bit product: unsigned × unsigned. */
+export const OP_MULHU = 27;
+/** High half of the 128-bit product: signed × signed. */
+export const OP_MULHS = 28;
+/** Total division: x / 0 = all ones, x % 0 = x, MIN / -1 = MIN, MIN % -1 = 0. */
+export const OP_DIVS64 = 29;
+export const OP_DIVU64 = 30;
+export const OP_REMS64 = 31;
+export const OP_REMU64 = 32;
+export const OP_DIVS32 = 33;
+export const OP_DIVU32 = 34;
+export const OP_REMS32 = 35;
+export const OP_REMU32 = 36;
+
+// Integer, one operand
+export const OP_SEXT8 = 40;
+export const OP_SEXT16 = 41;
+export const OP_SEXT32 = 42;
+export const OP_ZEXT8 = 43;
+export const OP_ZEXT16 = 44;
+export const OP_ZEXT32 = 45;
+/** Leading zeros; 64 (32) for zero. */
+export const OP_CLZ64 = 46;
+export const OP_CLZ32 = 47;
+/** Trailing zeros; 64 (32) for zero. */
+export const OP_CTZ64 = 48;
+export const OP_CTZ32 = 49;
+export const OP_POPCNT64 = 50;
+export const OP_POPCNT32 = 51;
+/** Reverses the eight bytes. */
+export const OP_BSWAP64 = 52;
+
+// Comparison and selection. c = a condition (COND_*)
+/** 1 if `a cond b` else 0. */
+export const OP_SETCC = 60;
+/** `a cond b ? d : lo` where d and lo are values (lo holds a value index). */
+export const OP_SELECT = 61;
+
+export const COND_EQ = 0;
+export const COND_NE = 1;
+/** Signed less than. */
+export const COND_LT = 2;
+/** Signed greater or equal. */
+export const COND_GE = 3;
+/** Unsigned less than. */
+export const COND_LTU = 4;
+/** Unsigned greater or equal. */
+export const COND_GEU = 5;
+
+// Guest memory through the TLB of the context's MMU index. a = base value, lo = displacement (int32)
+/** c = size in bytes (1, 2, 4, 8) | 16 when sign-extended to 64 bits. */
+export const OP_LOAD = 70;
+/** b = value; c = size. */
+export const OP_STORE = 71;
+/** FP load: c = 4 or 8. */
+export const OP_FLOAD = 72;
+/** FP store: b = FP value; c = 4 or 8. */
+export const OP_FSTORE = 73;
+/**
+ * The host address of guest address a + lo, checked for a store of c bytes (hence for loads too): for
+ * read-modify-write instructions, with OP_HOST_LOAD and OP_HOST_STORE. Must be naturally aligned by a guard.
+ */
+export const OP_TRANSLATE_STORE = 74;
+/** Loads c bytes (| 16 sign-extends) from host address a + lo. Never faults. */
+export const OP_HOST_LOAD = 75;
+/** Stores the low c bytes of b at host address a + lo. Never faults. */
+export const OP_HOST_STORE = 76;
+/** Host address of state offset lo. */
+export const OP_STATE_ADDRESS = 77;
+/** Guest time in ns at the start of the current instruction. */
+export const OP_TIME = 78;
+
+// Leaving the block
+/** If `a cond(c) b`: jump to guest pc lo/hi, which runs in the same context. */
+export const OP_BRANCH = 90;
+/** If `a cond(c) b`: leave, and let the interpreter execute the current instruction. */
+export const OP_INTERPRET_IF = 91;
+/** End of block: the interpreter executes the current instruction. */
+export const OP_INTERPRET = 92;
+/** End of block: jump to guest pc lo/hi, same context. The current instruction is complete. */
+export const OP_JUMP = 93;
+/** End of block: jump to the guest pc in value a, same context. The current instruction is complete. */
+export const OP_JUMP_IND = 94;
+/**
+ * End of block: like OP_JUMP / OP_JUMP_IND (a ≥ 0: the pc is value a; else lo/hi), but the context becomes c.
+ */
+export const OP_JUMP_CONTEXT = 95;
+/** End of block, and back to the run loop at pc lo/hi: interrupts and deadlines are looked at anew. */
+export const OP_LEAVE = 96;
+
+// Control flow inside a stub (a helper written in IR, such as a page walk). No value crosses a label.
+/** Label number a. */
+export const OP_LABEL = 100;
+/** Goto label a. */
+export const OP_GOTO = 101;
+/** If `a cond(c) b` goto label lo. */
+export const OP_GOTO_IF = 102;
+/** Returns value a from the stub. */
+export const OP_RETURN = 103;
+
+// Floating point. d = 4 (single) or 8 (double): the format of the operation
+export const OP_FGET = 120; // a = slot: the 64 bits
+export const OP_FSET = 121; // a = slot, b = FP value, d = 8; d = 4 writes the single with an upper half of ones
+/** Takes the double-width value a as a single; leaves to the interpreter unless its upper half is ones. */
+export const OP_FUNBOX = 122;
+/** A single a as 64 bits with an upper half of ones. */
+export const OP_FBOX = 123;
+export const OP_FADD = 124;
+export const OP_FSUB = 125;
+export const OP_FMUL = 126;
+export const OP_FDIV = 127;
+export const OP_FSQRT = 128;
+/** a*b + c with one rounding; -(a*b) and -c variants. c = value. */
+export const OP_FMADD = 129;
+export const OP_FMSUB = 130; // a*b - c
+export const OP_FNMSUB = 131; // -(a*b) + c
+export const OP_FNMADD = 132; // -(a*b) - c
+/** Any NaN becomes the positive quiet NaN with an empty payload. */
+export const OP_FCANON = 133;
+/** IEEE 754-2019 minimumNumber / maximumNumber; leaves to the interpreter when an operand is NaN. */
+export const OP_FMIN = 134;
+export const OP_FMAX = 135;
+/** Quiet equality: 0 or 1. */
+export const OP_FEQ = 136;
+/** Signalling a < b, a <= b: 0 or 1; a NaN raises invalid. */
+export const OP_FLT = 137;
+export const OP_FLE = 138;
+/** Sign of b with magnitude of a; inverted sign of b; xor of both signs. */
+export const OP_FSGNJ = 139;
+export const OP_FSGNJN = 140;
+export const OP_FSGNJX = 141;
+/** Integer to FP, current rounding: c = I2F_*. */
+export const OP_I2F = 142;
+/** FP to integer: c = F2I_* (| F2I_TRUNCATE); leaves to the interpreter when out of range. Sign-extends 32-bit results. */
+export const OP_F2I = 143;
+/** Double a to single. */
+export const OP_F64_TO_F32 = 144;
+/** Single a to double. */
+export const OP_F32_TO_F64 = 145;
+/** The bits of FP value a as an integer: d = 8 all, d = 4 low half sign-extended. */
+export const OP_F_BITS = 146;
+/** The low d bytes of integer a as an FP value. */
+export const OP_BITS_F = 147;
+
+export const I2F_S32 = 0;
+export const I2F_U32 = 1;
+export const I2F_S64 = 2;
+export const I2F_U64 = 3;
+/** Added to an I2F_* code to name the same integer format in OP_F2I with rounding toward zero. */
+export const F2I_TRUNCATE = 4;
+
+/** Most ops one block may have. */
+export const IR_CAPACITY = 2048;
+/** A decoder ends its block when fewer ops than this are free: no instruction needs more. */
+export const IR_HEADROOM = 96;
+
+const SLOTS = 512; // state slots with a cached current value: the first 4096 bytes
+
+/** A block under construction, and the builder decoders write to. Reused for every block. */
+export class Ir {
+  readonly op: Uint16Array = new Uint16Array(IR_CAPACITY);
+  readonly a: Int32Array = new Int32Array(IR_CAPACITY);
+  readonly b: Int32Array = new Int32Array(IR_CAPACITY);
+  readonly c: Int32Array = new Int32Array(IR_CAPACITY);
+  readonly d: Int32Array = new Int32Array(IR_CAPACITY);
+  readonly lo: Int32Array = new Int32Array(IR_CAPACITY);
+  readonly hi: Int32Array = new Int32Array(IR_CAPACITY);
+  /** Ops in use. */
+  length = 0;
+  /** Guest instructions in the block so far. */
+  instructions = 0;
+  /** Whether a terminating op was emitted. */
+  ended = false;
+  /** In a stub, gets and sets go straight to memory and no value is remembered across ops. */
+  stub = false;
+  /** Labels handed out so far (stubs only). */
+  labels = 0;
+  /** Context the block is translated for; its low two bits are the MMU index. */
+  context = 0;
+  // Value that slot i holds at this point of the block, +1; 0 = not known. Valid if stamped this block.
+  readonly #slotValue = new Int32Array(SLOTS);
+  readonly #slotStamp = new Int32Array(SLOTS);
+  #stamp = 0;
+
+  /** Starts a new block. */
+  begin(context: number, stub = false): void {
+    this.length = 0;
+    this.instructions = 0;
+    this.ended = false;
+    this.stub = stub;
+    this.labels = 0;
+    this.context = context;
+    this.#stamp = (this.#stamp + 1) | 0;
+  }
+
+  /** Appends an op. */
+  emit(op: number, a = 0, b = 0, c = 0, d = 0, lo = 0, hi = 0): Value {
+    const i = this.length++;
+    this.op[i] = op;
+    this.a[i] = a;
+    this.b[i] = b;
+    this.c[i] = c;
+    this.d[i] = d;
+    this.lo[i] = lo;
+    this.hi[i] = hi;
+    return i;
+  }
+
+  /** Marks the start of the next guest instruction at the given pc. */
+  insn(pcLo: number, pcHi: number): void {
+    this.emit(OP_INSN, this.instructions++, 0, 0, 0, pcLo, pcHi);
+  }
+
+  /** Whether there is room for another guest instruction. */
+  hasRoom(): boolean {
+    return this.length < IR_CAPACITY - IR_HEADROOM;
+  }
+
+  // ---- values
+
+  /** A constant from a sign-extended 32-bit integer. */
+  const(value: number): Value {
+    return this.emit(OP_CONST, 0, 0, 0, 0, value | 0, value < 0 ? -1 : 0);
+  }
+
+  /** A constant from two halves. */
+  const64(lo: number, hi: number): Value {
+    return this.emit(OP_CONST, 0, 0, 0, 0, lo | 0, hi | 0);
+  }
+
+  /** The 64-bit integer in a state slot. */
+  get(slot: number): Value {
+    if (this.stub) return this.emit(OP_GET, slot);
+    const s = slot >> 3;
+    if (this.#slotStamp[s] === this.#stamp) return this.#slotValue[s];
+    const v = this.emit(OP_GET, slot);
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = v;
+    return v;
+  }
+
+  /** Sets a state slot to a 64-bit integer. */
+  set(slot: number, value: Value): void {
+    this.emit(OP_SET, slot, value);
+    if (this.stub) return;
+    const s = slot >> 3;
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = value;
+  }
+
+  /** Whether a value is a constant that is the sign extension of its low half. */
+  isConst32(v: Value): boolean {
+    return this.op[v] === OP_CONST && this.hi[v] === this.lo[v] >> 31;
+  }
+
+  /** Whether a value is the constant zero. */
+  isZero(v: Value): boolean {
+    return this.op[v] === OP_CONST && this.lo[v] === 0 && this.hi[v] === 0;
+  }
+
+  /** Any two-operand integer op, with constants folded where that is cheap and common. */
+  bin(op: number, a: Value, b: Value): Value {
+    if (this.op[b] === OP_CONST) {
+      const lo = this.lo[b], hi = this.hi[b];
+      if (this.op[a] === OP_CONST) {
+        const alo = this.lo[a], ahi = this.hi[a];
+        switch (op) {
+          case OP_ADD64: {
+            const sum = (alo >>> 0) + (lo >>> 0);
+            return this.const64(sum | 0, (ahi + hi + (sum > 0xffffffff ? 1 : 0)) | 0);
+          }
+          case OP_AND64:
+            return this.const64(alo & lo, ahi & hi);
+          case OP_OR64:
+            return this.const64(alo | lo, ahi | hi);
+          case OP_XOR64:
+            return this.const64(alo ^ lo, ahi ^ hi);
+          case OP_ADD32:
+            return this.const64((alo + lo) | 0, 0);
+          case OP_SHL64: {
+            const n = lo & 63;
+            if (n === 0) return a;
+            if (n >= 32) return this.const64(0, alo << (n - 32));
+            return this.const64(alo << n, (ahi << n) | (alo >>> (32 - n)));
+          }
+        }
+      } else if (lo === 0 && hi === 0) {
+        switch (op) {
+          case OP_ADD64:
+          case OP_SUB64:
+          case OP_OR64:
+          case OP_XOR64:
+          case OP_SHL64:
+          case OP_SHR64:
+          case OP_SAR64:
+          case OP_ROR64:
+            return a;
+        }
+      }
+    } else if (op === OP_ADD64 && this.isZero(a)) return b;
+    return this.emit(op, a, b);
+  }
+
+  /** Any one-operand integer op. */
+  un(op: number, a: Value): Value {
+    if (op === OP_SEXT32 && this.op[a] === OP_CONST) return this.const(this.lo[a]);
+    return this.emit(op, a);
+  }
+
+  /** `a + imm` (64 bits, imm sign-extended). */
+  addImm(a: Value, imm: number): Value {
+    return imm === 0 ? a : this.bin(OP_ADD64, a, this.const(imm));
+  }
+
+  /** 1 if `a cond b` else 0. */
+  setcc(cond: number, a: Value, b: Value): Value {
+    return this.emit(OP_SETCC, a, b, cond);
+  }
+
+  /** `a cond b ? x : y`. */
+  select(cond: number, a: Value, b: Value, x: Value, y: Value): Value {
+    return this.emit(OP_SELECT, a, b, cond, x, y);
+  }
+
+  // ---- memory
+
+  /** Loads from guest memory at base + disp. */
+  load(size: number, signed: boolean, base: Value, disp: number): Value {
+    return this.emit(OP_LOAD, base, 0, size | (signed ? 16 : 0), 0, disp);
+  }
+
+  /** Stores the low bytes of a value to guest memory at base + disp. */
+  store(size: number, base: Value, disp: number, value: Value): void {
+    this.emit(OP_STORE, base, value, size, 0, disp);
+  }
+
+  /** Loads an FP value (4 or 8 bytes). */
+  fload(size: number, base: Value, disp: number): Value {
+    return this.emit(OP_FLOAD, base, 0, size, size, disp);
+  }
+
+  /** Stores an FP value (4 or 8 bytes). */
+  fstore(size: number, base: Value, disp: number, value: Value): void {
+    this.emit(OP_FSTORE, base, value, size, size, disp);
+  }
+
+  /** Host address of a + disp, checked for a store of `size` bytes. */
+  translateStore(size: number, base: Value, disp: number): Value {
+    return this.emit(OP_TRANSLATE_STORE, base, 0, size, 0, disp);
+  }
+
+  /** Loads from a host address. */
+  hostLoad(size: number, signed: boolean, address: Value, disp: number): Value {
+    return this.emit(OP_HOST_LOAD, address, 0, size | (signed ? 16 : 0), 0, disp);
+  }
+
+  /** Stores to a host address. */
+  hostStore(size: number, address: Value, disp: number, value: Value): void {
+    this.emit(OP_HOST_STORE, address, value, size, 0, disp);
+  }
+
+  // ---- control
+
+  /** Side exit to a guest pc in the same context. */
+  branch(cond: number, a: Value, b: Value, pcLo: number, pcHi: number): void {
+    this.emit(OP_BRANCH, a, b, cond, 0, pcLo, pcHi);
+  }
+
+  /** Side exit to the interpreter, which executes the current instruction. */
+  interpretIf(cond: number, a: Value, b: Value): void {
+    this.emit(OP_INTERPRET_IF, a, b, cond);
+  }
+
+  /** Ends the block: the interpreter executes the current instruction. */
+  interpret(): void {
+    this.emit(OP_INTERPRET);
+    this.ended = true;
+  }
+
+  /** Ends the block with a direct jump. */
+  jump(pcLo: number, pcHi: number): void {
+    this.emit(OP_JUMP, 0, 0, 0, 0, pcLo, pcHi);
+    this.ended = true;
+  }
+
+  /** Ends the block with an indirect jump. */
+  jumpIndirect(pc: Value): void {
+    this.emit(OP_JUMP_IND, pc);
+    this.ended = true;
+  }
+
+  /** Ends the block with a direct jump into another context. */
+  jumpContext(context: number, pcLo: number, pcHi: number): void {
+    this.emit(OP_JUMP_CONTEXT, -1, 0, context, 0, pcLo, pcHi);
+    this.ended = true;
+  }
+
+  /** Ends the block and returns to the run loop. */
+  leave(pcLo: number, pcHi: number): void {
+    this.emit(OP_LEAVE, 0, 0, 0, 0, pcLo, pcHi);
+    this.ended = true;
+  }
+
+  // ---- floating point
+
+  /** The 64 bits of an FP state slot. */
+  fget(slot: number): Value {
+    const s = slot >> 3;
+    if (this.#slotStamp[s] === this.#stamp) {
+      const v = this.#slotValue[s];
+      return this.#isSingle(v) ? this.emit(OP_FBOX, v, 0, 0, 8) : v;
+    }
+    const v = this.emit(OP_FGET, slot, 0, 0, 8);
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = v;
+    return v;
+  }
+
+  /** The NaN-boxed single in an FP state slot; leaves to the interpreter if it is not boxed. */
+  fgetSingle(slot: number): Value {
+    const s = slot >> 3;
+    if (this.#slotStamp[s] === this.#stamp && this.#isSingle(this.#slotValue[s])) {
+      return this.#slotValue[s];
+    }
+    const v = this.emit(OP_FUNBOX, this.fget(slot), 0, 0, 4);
+    this.#slotValue[s] = v; // checked once per block: boxing v gives back the same bits
+    return v;
+  }
+
+  /** Sets an FP state slot. A single is NaN-boxed. `size` is the value's format. */
+  fset(slot: number, size: number, value: Value): void {
+    this.emit(OP_FSET, slot, value, 0, size);
+    const s = slot >> 3;
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = value;
+  }
+
+  /** Any FP op; `d` is its format. Operands that are canonicalised only to be computed with are not. */
+  fop(op: number, size: number, a: Value, b = 0, c = 0): Value {
+    return this.emit(op, a, b, c, size);
+  }
+
+  #isSingle(v: Value): boolean {
+    return this.d[v] === 4;
+  }
+
+  // ---- stubs
+
+  /** A new label number. */
+  newLabel(): number {
+    return this.labels++;
+  }
+
+  /** Places a label. */
+  label(label: number): void {
+    this.emit(OP_LABEL, label);
+  }
+
+  /** Goes to a label. */
+  goto(label: number): void {
+    this.emit(OP_GOTO, label);
+  }
+
+  /** Goes to a label if `a cond b`. */
+  gotoIf(cond: number, a: Value, b: Value, label: number): void {
+    this.emit(OP_GOTO_IF, a, b, cond, 0, label);
+  }
+
+  /** Returns from the stub. */
+  return(value: Value): void {
+    this.emit(OP_RETURN, value);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The layout of a vCPU's state block: one span of host memory that interpreter, translator and generated
+ * code share. Offsets are in bytes from its start. The first 512 bytes are the ISA's registers, then
+ * comes what every ISA has, then the ISA's system registers (from {@linkcode STATE_SYSTEM}), then tables.
+ *
+ * Everything the guest can observe lives here or in RAM or in a device, so the block is also what a
+ * snapshot saves.
+ */
+
+/** First of 32 eight-byte integer register slots. */
+export const STATE_INT_REGS = 0;
+/** First of 32 eight-byte floating-point register slots. */
+export const STATE_FP_REGS = 256;
+/** Program counter (8 bytes). Valid whenever generated code is not running. */
+export const STATE_PC = 512;
+/** Instructions the vCPU may still retire before the next event (4 bytes, signed). */
+export const STATE_BUDGET = 520;
+/** Why generated code returned: one of the `EXIT_*` constants of the DBT engine (4 bytes). */
+export const STATE_EXIT_REASON = 524;
+/** A fact that belongs to the exit reason (4 bytes). */
+export const STATE_EXIT_ARG = 528;
+/**
+ * `epoch << 8 | context` (4 bytes). `context` is what a translation depends on besides its address
+ * (privilege, FPU state…; 8 bits, the ISA's business). `epoch` changes whenever a fetch translation is
+ * dropped; a jump-cache entry is good only while this word equals the one stored in it.
+ */
+export const STATE_EPOCH_CONTEXT = 532;
+/** Guest time, in ns, at which the budget reaches zero (8 bytes, integer). */
+export const STATE_TIME_AT_ZERO = 536;
+/** Address generated code is entered at (8 bytes). */
+export const STATE_ENTRY = 544;
+/** MXCSR or its like while the host runs generated code (4 bytes): the guest's FP flags accumulate here. */
+export const STATE_HOST_FP_CONTROL = 552;
+/** The same control word as the host's own code expects it (4 bytes). */
+export const STATE_HOST_FP_DEFAULT = 556;
+/** Host address of the fetch TLB for the current context (8 bytes). */
+export const STATE_FETCH_TLB = 560;
+/** Non-zero when an interrupt is pending and could be taken once enabled (4 bytes; kept by the ISA). */
+export const STATE_INTERRUPT_PENDING = 568;
+/** Scratch space of generated code: spills and stub temporaries. */
+export const STATE_SCRATCH = 640;
+/** Bytes of {@linkcode STATE_SCRATCH}. */
+export const STATE_SCRATCH_BYTES = 384;
+/** First of the ISA's system registers, eight bytes each. */
+export const STATE_SYSTEM = 1024;
+/** Bytes of system registers an ISA may have. */
+export const STATE_SYSTEM_BYTES = 3072;
+
+/** log2 of the number of entries in each TLB table. */
+export const TLB_BITS = 10;
+/** Entries in each TLB table. */
+export const TLB_ENTRIES = 1 << TLB_BITS;
+/**
+ * Bytes per TLB entry. Load and store: `{ tag: 8 bytes, host: 8 bytes }`: the virtual address of the page
+ * and the host address of its first byte (without FFI: its RAM offset). Fetch: the second word is the RAM
+ * page number (offset / 4096). An invalid entry has tag 1, which no page address equals.
+ */
+export const TLB_ENTRY_BYTES = 16;
+/** Tag (low word; the high word is 0) of an invalid TLB entry. */
+export const TLB_INVALID = 1;
+/** Bytes per table. */
+export const TLB_TABLE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
+/** Kinds of TLB table. */
+export const TLB_LOAD = 0;
+/** Kind of TLB table. */
+export const TLB_STORE = 1;
+/** Kind of TLB table. */
+export const TLB_FETCH = 2;
+/**
+ * Sets of three tables each: one per MMU index, which an ISA maps its privilege modes to. A context's low
+ * two bits are its MMU index.
+ */
+export const MMU_INDEXES = 4;
+/** Offset of the first TLB table. */
+export const STATE_TLB = 4096;
+/**
+ * One 64-bit mask per table, in table order: bit i is set when entries `[16 i, 16 i + 16)` of the table
+ * may hold something. Flushing looks only there.
+ */
+export const STATE_TLB_TOUCHED = STATE_TLB + MMU_INDEXES * 3 * TLB_TABLE_BYTES;
+
+/** Offset of a TLB table. */
+export function tlbTable(mmuIndex: number, kind: number): number {
+  return STATE_TLB + (mmuIndex * 3 + kind) * TLB_TABLE_BYTES;
+}
+
+/** log2 of the number of jump-cache entries. */
+export const JUMP_CACHE_BITS = 12;
+/**
+ * Jump cache: `{ virtual pc: 8 bytes, epoch and context: 4 bytes, code address: 4 bytes }` per entry,
+ * indexed by `pc >> 1`.
+ */
+export const STATE_JUMP_CACHE = STATE_TLB_TOUCHED + 256;
+/** Bytes of a whole state block, a multiple of the page size. */
+export const STATE_BYTES = (STATE_JUMP_CACHE + (16 << JUMP_CACHE_BITS) + 4095) & ~4095;
