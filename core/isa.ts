@@ -65,6 +65,13 @@ export interface Vcpu {
    * pages).
    */
   fetchOffset(): number;
+  /**
+   * Reads and clears the FP flags that generated code accrued (NV 16, DZ 8, OF 4, UF 2, NX 1); consulted
+   * before the guest's own flags are read or written. An engine replaces it; by default there are none.
+   */
+  collectHostFlags: () => number;
+  /** Drops store translations to a RAM page from the TLBs: it now holds translated code. */
+  dropStoreTranslations(ramPage: number): void;
   /** Forgets reservations and the like when the run loop turns to another vCPU. */
   deschedule(): void;
 
@@ -91,8 +98,9 @@ export interface FrontEnd {
    * Sets {@linkcode FrontEnd.endOffset}.
    */
   translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir): void;
-  /** RAM offsets the last block was taken from: `[start, end)`, start possibly below the entry. */
+  /** First RAM offset the last block was taken from (possibly below its entry). */
   readonly startOffset: number;
+  /** End of the RAM offsets the last block was taken from. */
   readonly endOffset: number;
   /**
    * Builds a stub that finds the host address of a virtual one, filling the TLB exactly as the interpreter

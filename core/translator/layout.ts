@@ -33,10 +33,13 @@ export const STATE_ENTRY = 544;
 export const STATE_HOST_FP_CONTROL = 552;
 /** The same control word as the host's own code expects it (4 bytes). */
 export const STATE_HOST_FP_DEFAULT = 556;
-/** Host address of the fetch TLB for the current context (8 bytes). */
-export const STATE_FETCH_TLB = 560;
-/** Non-zero when an interrupt is pending and could be taken once enabled (4 bytes; kept by the ISA). */
+/** Non-zero when an interrupt is pending and could be taken once enabled (an 8-byte slot; kept by the ISA). */
 export const STATE_INTERRUPT_PENDING = 568;
+/**
+ * Host registers as generated code left them when it gave up in the middle of a block (16 integer, then 16
+ * FP registers, eight bytes each): the engine writes what was not yet stored back into the state.
+ */
+export const STATE_REGISTER_DUMP = 4096 - 256;
 /** Scratch space of generated code: spills and stub temporaries. */
 export const STATE_SCRATCH = 640;
 /** Bytes of {@linkcode STATE_SCRATCH}. */
@@ -44,15 +47,15 @@ export const STATE_SCRATCH_BYTES = 384;
 /** First of the ISA's system registers, eight bytes each. */
 export const STATE_SYSTEM = 1024;
 /** Bytes of system registers an ISA may have. */
-export const STATE_SYSTEM_BYTES = 3072;
+export const STATE_SYSTEM_BYTES = 3072 - 256;
 
 /** log2 of the number of entries in each TLB table. */
 export const TLB_BITS = 10;
 /** Entries in each TLB table. */
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /**
- * Bytes per TLB entry. Load and store: `{ tag: 8 bytes, host: 8 bytes }`: the virtual address of the page
- * and the host address of its first byte (without FFI: its RAM offset). Fetch: the second word is the RAM
+ * Bytes per TLB entry. Load and store: `{ tag: 8 bytes, addend: 8 bytes }`: the virtual address of the page
+ * and what to add to a virtual address in it (modulo 2^64) to get the host address. Fetch: the second word is the RAM
  * page number (offset / 4096). An invalid entry has tag 1, which no page address equals.
  */
 export const TLB_ENTRY_BYTES = 16;

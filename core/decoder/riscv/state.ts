@@ -22,7 +22,7 @@ export const S_PRIV = slot();
 /** mstatus; sstatus is a view of it. SD is computed on reading. */
 export const S_MSTATUS = slot();
 export const S_MIE = slot();
-/** Pending interrupts as software and devices set them, timers included. */
+/** Pending interrupts as mip reads: software's, lines' and stimecmp's. */
 export const S_MIP = slot();
 export const S_MEDELEG = slot();
 export const S_MIDELEG = slot();
@@ -56,9 +56,26 @@ export const S_PMPCFG2 = slot();
 /** First of 16 pmpaddr slots. */
 export const S_PMPADDR0 = slot();
 next += 15 * 8;
-/** Non-zero when any PMP entry is locked or any rule applies below M-mode (kept with pmpcfg writes). */
+/**
+ * 0 when PMP entry 0 grants everything everywhere, so that no access need be checked; else 1: then only the
+ * interpreter's walk may fill a TLB. Kept with every write of a PMP register.
+ */
 export const S_PMP_ACTIVE = slot();
-/** instret/cycle = clock.instructions; nothing is stored. First free slot: */
+/** Interrupts as software pends them: the bits of mip a CSR write can change. S_MIP is the sum of all. */
+export const S_MIP_SOFTWARE = slot();
+/** Low word: interrupt lines that are asserted, by bit of mip; high word: STIP as stimecmp makes it. */
+export const S_MIP_LINES = slot();
+/** mcycle minus the clock's instructions (mcycle itself while mcountinhibit.CY is set). */
+export const S_CYCLE_BASE = slot();
+/** minstret minus the clock's instructions (minstret itself while mcountinhibit.IR is set). */
+export const S_INSTRET_BASE = slot();
+/**
+ * Bit `(va >> 30) & 63` is set by every TLB fill from a superpage, until the next flush of everything (all
+ * bits where the superpage is larger than 1 GiB). SFENCE.VMA of one address in such a region flushes
+ * everything, since the superpage's translation is spread over many entries.
+ */
+export const S_SUPERPAGES = slot();
+/** First free slot. */
 export const S_END = next;
 
 /**

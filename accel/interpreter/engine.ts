@@ -1,0 +1,19 @@
+/** The interpreter as an engine: runs everywhere, needs no permission, and is the oracle of the others. */
+import type { Vcpu } from "../../core/isa.ts";
+import type { Engine } from "../engine.ts";
+
+/** Runs vCPUs one instruction at a time. */
+export class InterpreterEngine implements Engine {
+  readonly name = "interpreter";
+  readonly deterministic = true;
+
+  run(vcpu: Vcpu, budget: number): void {
+    vcpu.interpret(budget);
+  }
+
+  statistics(): Record<string, number> {
+    return {};
+  }
+
+  dispose(): void {}
+}

@@ -1,0 +1,134 @@
+/**
+ * Unpacks compressed kernels: gzip, zstd, xz, and EFI "zboot" images, which are a PE stub around one of them.
+ * Output is bounded as it is produced, so that a small file that unpacks to more than the guest's RAM costs
+ * no more than that RAM.
+ *
+ * Formats: RFC 1952; RFC 8878; The .xz File Format 1.1.0; Linux `drivers/firmware/efi/libstub/zboot-header.S`.
+ */
+import { hasMagic } from "./architecture.ts";
+import { formatBytes, ImageError } from "./image_error.ts";
+
+/** Produces unpacked bytes, in order. */
+type Unpacker = (bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void) => Promise<void>;
+
+const FORMATS: readonly { readonly name: string; readonly magic: string; readonly unpack?: Unpacker }[] = [
+  { name: "gzip", magic: "\x1f\x8b", unpack: gunzip },
+  { name: "zstd", magic: "\x28\xb5\x2f\xfd", unpack: unzstd },
+  { name: "xz", magic: "\xfd7zXZ\0", unpack: unxz },
+  { name: "bzip2", magic: "BZh" },
+  { name: "lz4", magic: "\x04\x22\x4d\x18" },
+  { name: "lz4", magic: "\x02\x21\x4c\x18" },
+  { name: "lzma", magic: "\x5d\0\0" },
+  { name: "lzo", magic: "\x89LZO\0" },
+];
+
+/** Layers of compression undone before giving up: a zboot image is one, a compressed zboot image two. */
+const MAX_LAYERS = 3;
+
+// EFI zboot header.
+const ZBOOT_MAGIC_OFFSET = 4;
+const ZBOOT_PAYLOAD_OFFSET = 8;
+const ZBOOT_PAYLOAD_SIZE = 12;
+const ZBOOT_HEADER_BYTES = 64;
+
+/**
+ * Undoes every layer of compression around an image; gives back the same bytes when there is none.
+ *
+ * @param file The image's name, for errors.
+ * @param maxBytes Most bytes the unpacked image may have: the guest's RAM.
+ * @throws {ImageError} when the image is corrupt, truncated, too large, or packed by a method not known here.
+ */
+export async function unpackImage(bytes: Uint8Array, file: string, maxBytes: number): Promise<Uint8Array> {
+  let image = bytes;
+  for (let layer = 0; layer < MAX_LAYERS; layer++) {
+    if (hasMagic(image, 0, "MZ") && hasMagic(image, ZBOOT_MAGIC_OFFSET, "zimg")) {
+      image = zbootPayload(image, file);
+    }
+    const format = FORMATS.find(({ magic }) => hasMagic(image, 0, magic));
+    if (!format) return image;
+    if (!format.unpack) {
+      throw new ImageError(
+        file,
+        `is compressed with ${format.name}, which is not supported`,
+        "unpack it first, or compress it with gzip, zstd or xz",
+      );
+    }
+    image = await collect(format.name, format.unpack, image, file, maxBytes);
+  }
+  throw new ImageError(
+    file,
+    `is compressed more than ${MAX_LAYERS} times`,
+    "give a kernel that is compressed at most once",
+  );
+}
+
+function zbootPayload(image: Uint8Array, file: string): Uint8Array {
+  if (image.length >= ZBOOT_HEADER_BYTES) {
+    const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+    const offset = view.getUint32(ZBOOT_PAYLOAD_OFFSET, true);
+    const size = view.getUint32(ZBOOT_PAYLOAD_SIZE, true);
+    const payload = image.subarray(offset, offset + size);
+    if (payload.length === size && FORMATS.some(({ magic }) => hasMagic(payload, 0, magic))) return payload;
+  }
+  throw new ImageError(file, "is a truncated or corrupt EFI zboot image", "get it again");
+}
+
+async function collect(
+  name: string,
+  unpack: Unpacker,
+  image: Uint8Array,
+  file: string,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  try {
+    // A copy only if the bytes are shared memory, which streams refuse.
+    const owned = image.buffer instanceof ArrayBuffer ? image as Uint8Array<ArrayBuffer> : image.slice();
+    await unpack(owned, (chunk) => {
+      total += chunk.length;
+      if (total > maxBytes) {
+        throw new ImageError(
+          file,
+          `unpacks to more than the guest's ${formatBytes(maxBytes)} of RAM`,
+          "give the guest more memory or use a smaller image",
+        );
+      }
+      chunks.push(chunk);
+    });
+  } catch (cause) {
+    if (cause instanceof ImageError) throw cause;
+    throw new ImageError(
+      file,
+      `is truncated or corrupt: its ${name} data does not unpack`,
+      `get it again, or check it with \`${name} -t\``,
+      { cause },
+    );
+  }
+  const unpacked = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    unpacked.set(chunk, at);
+    at += chunk.length;
+  }
+  return unpacked;
+}
+
+function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new Blob([bytes]).stream();
+}
+
+async function gunzip(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
+  for await (const chunk of streamOf(bytes).pipeThrough(new DecompressionStream("gzip"))) emit(chunk);
+}
+
+async function unzstd(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
+  const { Decompress } = await import("fzstd");
+  new Decompress((chunk) => emit(chunk)).push(bytes, true);
+}
+
+async function unxz(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
+  const { default: xz } = await import("xz-decompress");
+  // The library may hand out views of one buffer that it fills again, hence the copies.
+  for await (const chunk of new xz.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
+}

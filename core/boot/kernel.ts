@@ -1,0 +1,146 @@
+/**
+ * Any kernel file → what goes where in guest-physical memory. The format is found by magic number:
+ * compressed (see `compression.ts`), ELF, Linux `Image`, or, failing all, a flat binary. A file for another
+ * architecture, or one that is no kernel at all, is refused by name.
+ */
+import { identifyKernel, identifyOther } from "./architecture.ts";
+import { unpackImage } from "./compression.ts";
+import { type Elf, isElf, type KernelSymbol, parseElf } from "./elf.ts";
+import { formatBytes, ImageError } from "./image_error.ts";
+import { isLinuxImage, parseLinuxImage } from "./linux_image.ts";
+import type { GuestRam } from "../memory.ts";
+
+/** Bytes to place in RAM. */
+export interface Segment {
+  /** Guest-physical address. */
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  /** Bytes in memory; those past `bytes` are zero. */
+  readonly memoryBytes: number;
+}
+
+/** A kernel ready to be placed. */
+export interface KernelImage {
+  /** The file's name, for reports. */
+  readonly file: string;
+  readonly format: "linux" | "elf" | "flat";
+  readonly segments: readonly Segment[];
+  /** Guest-physical address of the first instruction. */
+  readonly entry: number;
+  /** Guest-physical address of the first byte. */
+  readonly start: number;
+  /** Guest-physical address after the last byte the kernel needs. */
+  readonly end: number;
+  /** The symbols of code and data, by ascending address; empty where the format has none. */
+  symbols(): readonly KernelSymbol[];
+}
+
+/** Where a kernel shall go. */
+export interface LoadKernelOptions {
+  /** The file's name, for errors. */
+  readonly file: string;
+  /** The machine's architecture: "riscv64", "aarch64", "x86_64". */
+  readonly arch: string;
+  /** Guest-physical address of RAM. */
+  readonly ramBase: number;
+  /** Bytes of RAM. */
+  readonly ramBytes: number;
+}
+
+const noSymbols = (): readonly KernelSymbol[] => [];
+
+/**
+ * Recognises, unpacks and checks a kernel.
+ *
+ * @throws {ImageError} when it cannot run on this machine.
+ */
+export async function loadKernel(bytes: Uint8Array, options: LoadKernelOptions): Promise<KernelImage> {
+  const { file, arch, ramBase, ramBytes } = options;
+  if (bytes.length === 0) throw new ImageError(file, "is empty", "give a kernel image");
+  const image = await unpackImage(bytes, file, ramBytes);
+  if (isElf(image)) return elfKernel(parseElf(image, file, arch), options);
+  if (isLinuxImage(image, arch)) return linuxKernel(image, options);
+  const kernel = identifyKernel(image);
+  if (kernel && kernel.arch !== arch) {
+    throw new ImageError(
+      file,
+      `is ${kernel.what} for ${kernel.arch}, and this machine is ${arch}`,
+      `give a kernel built for ${arch}`,
+    );
+  }
+  if (kernel) {
+    throw new ImageError(file, `is ${kernel.what}, not a kernel this machine can start`, "give a kernel");
+  }
+  const other = identifyOther(image);
+  if (other) throw new ImageError(file, `is ${other.what}, not a kernel`, other.remedy);
+  const segment = { address: ramBase, bytes: image, memoryBytes: image.length };
+  return finish({ file, format: "flat", segments: [segment], entry: ramBase, symbols: noSymbols }, options);
+}
+
+/**
+ * Copies segments into RAM.
+ *
+ * @param fresh Whether RAM is known to be zero, so that zeros need not be written (which costs host memory).
+ */
+export function placeSegments(ram: GuestRam, segments: readonly Segment[], fresh: boolean): void {
+  for (const { address, bytes, memoryBytes } of segments) {
+    ram.write(address, bytes);
+    if (fresh) continue;
+    const zeros = new Uint8Array(65536);
+    for (let at = bytes.length; at < memoryBytes; at += zeros.length) {
+      ram.write(address + at, zeros.subarray(0, Math.min(zeros.length, memoryBytes - at)));
+    }
+  }
+}
+
+function linuxKernel(image: Uint8Array, options: LoadKernelOptions): KernelImage {
+  const { file, ramBase } = options;
+  const { textOffset, memoryBytes } = parseLinuxImage(image, file);
+  const address = ramBase + textOffset;
+  const segments = [{ address, bytes: image, memoryBytes }];
+  return finish({ file, format: "linux", segments, entry: address, symbols: noSymbols }, options);
+}
+
+function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
+  const { file, arch, ramBase } = options;
+  // A Linux `vmlinux` is its `Image` with virtual addresses: place it as the `Image` would be.
+  const first = elf.segments.reduce((a, b) => b.physAddr < a.physAddr ? b : a);
+  const linux = isLinuxImage(first.bytes, arch);
+  const delta = linux
+    ? BigInt(ramBase + parseLinuxImage(first.bytes.subarray(0, 0x40), file).textOffset) - first.physAddr
+    : 0n;
+  const segments = elf.segments.map(({ physAddr, bytes, memoryBytes }) => ({
+    address: Number(physAddr + delta),
+    bytes,
+    memoryBytes: Number(memoryBytes),
+  }));
+  const entry = linux ? Number(first.physAddr + delta) : Number(elf.entry);
+  const symbols = () => elf.symbols();
+  return finish({ file, format: linux ? "linux" : "elf", segments, entry, symbols }, options);
+}
+
+function finish(kernel: Omit<KernelImage, "start" | "end">, options: LoadKernelOptions): KernelImage {
+  const { file, ramBase, ramBytes } = options;
+  const start = Math.min(...kernel.segments.map((s) => s.address));
+  const end = Math.max(...kernel.segments.map((s) => s.address + s.memoryBytes));
+  const ramEnd = ramBase + ramBytes;
+  if (end - start > ramBytes || (start >= ramBase && start < ramEnd && end > ramEnd)) {
+    throw new ImageError(
+      file,
+      `needs ${formatBytes(end - ramBase)} of memory, and the guest has ${formatBytes(ramBytes)}`,
+      "give the guest more memory",
+    );
+  }
+  const hex = (n: number) => `0x${n.toString(16)}`;
+  if (start < ramBase || start >= ramEnd) {
+    throw new ImageError(
+      file,
+      `is linked to load at ${hex(start)}, and this machine's RAM is ${hex(ramBase)} to ${hex(ramEnd - 1)}`,
+      "link it for this machine, or give a kernel (not a user program)",
+    );
+  }
+  if (kernel.entry < start || kernel.entry >= end) {
+    throw new ImageError(file, `starts at ${hex(kernel.entry)}, outside of what it loads`, "link it again");
+  }
+  return { ...kernel, start, end };
+}

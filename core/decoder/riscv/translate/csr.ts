@@ -1,0 +1,213 @@
+/**
+ * Zicsr (unprivileged specification, chapter 6): the registers that busy code reads and writes. The rest, and
+ * every access that is illegal or has wider consequences, is the interpreter's (`../csr.ts` has the rules).
+ */
+import {
+  COND_EQ,
+  COND_NE,
+  OP_AND64,
+  OP_CONST,
+  OP_OR64,
+  OP_TIME,
+  OP_XOR64,
+  type Value,
+} from "../../../translator/ir.ts";
+import { STATE_INTERRUPT_PENDING } from "../../../translator/layout.ts";
+import { csr, rd, rs1, uimm } from "../decode.ts";
+import {
+  CONTEXT_FPU_CLEAN,
+  CONTEXT_FPU_DIRTY,
+  CONTEXT_FPU_OFF,
+  CONTEXT_FPU_SHIFT,
+  MMU_MACHINE,
+  MMU_SUPERVISOR,
+  MMU_SUPERVISOR_SUM,
+  MMU_USER,
+  S_MCAUSE,
+  S_MCOUNTEREN,
+  S_MEPC,
+  S_MSCRATCH,
+  S_MSTATUS,
+  S_MTVAL,
+  S_SATP,
+  S_SCAUSE,
+  S_SCOUNTEREN,
+  S_SEPC,
+  S_SSCRATCH,
+  S_STVAL,
+} from "../state.ts";
+import {
+  MSTATUS_FS,
+  MSTATUS_MXR,
+  MSTATUS_SIE,
+  MSTATUS_SPIE,
+  MSTATUS_SPP,
+  MSTATUS_SUM,
+  MSTATUS_TVM,
+} from "../trap.ts";
+import type { Translation, Translations } from "./translation.ts";
+
+/** Operations on a CSR. */
+const WRITE = 0;
+const SET = 1;
+const CLEAR = 2;
+
+/** The bits of mstatus that are seen and written in sstatus. */
+const STATUS_SUPERVISOR = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
+/** High word of sstatus: UXL = 64, and SD, which says that FS is dirty. */
+const UXL_64 = 2;
+const STATUS_DIRTY = 1 << 31;
+
+const SSTATUS = 0x100;
+const SATP = 0x180;
+const TIME = 0xc01;
+const TIME_ENABLED = 1 << 1; // in mcounteren and scounteren
+
+/** Registers that are nothing but a slot. Low bits of `epc` registers are hard-wired to zero. */
+const PLAIN_SLOT = new Int32Array(4096);
+PLAIN_SLOT[0x140] = S_SSCRATCH;
+PLAIN_SLOT[0x141] = S_SEPC;
+PLAIN_SLOT[0x142] = S_SCAUSE;
+PLAIN_SLOT[0x143] = S_STVAL;
+PLAIN_SLOT[0x340] = S_MSCRATCH;
+PLAIN_SLOT[0x341] = S_MEPC;
+PLAIN_SLOT[0x342] = S_MCAUSE;
+PLAIN_SLOT[0x343] = S_MTVAL;
+
+function csrrw(t: Translation, insn: number): void {
+  access(t, insn, WRITE, true, t.x(rs1(insn)));
+}
+
+function csrrs(t: Translation, insn: number): void {
+  access(t, insn, SET, rs1(insn) !== 0, t.x(rs1(insn)));
+}
+
+function csrrc(t: Translation, insn: number): void {
+  access(t, insn, CLEAR, rs1(insn) !== 0, t.x(rs1(insn)));
+}
+
+function csrrwi(t: Translation, insn: number): void {
+  access(t, insn, WRITE, true, t.ir.const(uimm(insn)));
+}
+
+function csrrsi(t: Translation, insn: number): void {
+  access(t, insn, SET, uimm(insn) !== 0, t.ir.const(uimm(insn)));
+}
+
+function csrrci(t: Translation, insn: number): void {
+  access(t, insn, CLEAR, uimm(insn) !== 0, t.ir.const(uimm(insn)));
+}
+
+function access(t: Translation, insn: number, op: number, writes: boolean, operand: Value): void {
+  const number = csr(insn);
+  const supervisor = t.mmuIndex === MMU_SUPERVISOR || t.mmuIndex === MMU_SUPERVISOR_SUM;
+  if (number === SSTATUS && supervisor) return status(t, insn, op, writes, operand);
+  if (number === SATP && supervisor && !writes) return readSatp(t, insn);
+  if (number === TIME && !writes) return readTime(t, insn);
+  const slot = PLAIN_SLOT[number];
+  if (slot === 0 || (t.mmuIndex !== MMU_MACHINE && !(supervisor && number >> 8 === 1))) {
+    return t.ir.interpret();
+  }
+  const old = t.ir.get(slot);
+  if (writes) {
+    const updated = combine(t, op, old, operand);
+    const epc = slot === S_SEPC || slot === S_MEPC;
+    t.ir.set(slot, epc ? t.ir.bin(OP_AND64, updated, t.ir.const(-2)) : updated);
+  }
+  t.setX(rd(insn), old);
+}
+
+function combine(t: Translation, op: number, old: Value, operand: Value): Value {
+  if (op === WRITE) return operand;
+  if (op === SET) return t.ir.bin(OP_OR64, old, operand);
+  return t.ir.bin(OP_AND64, old, t.ir.bin(OP_XOR64, operand, t.ir.const(-1)));
+}
+
+function readSatp(t: Translation, insn: number): void {
+  const { ir } = t;
+  ir.interpretIf(COND_NE, ir.bin(OP_AND64, ir.get(S_MSTATUS), ir.const(MSTATUS_TVM)), ir.const(0));
+  t.setX(rd(insn), ir.get(S_SATP));
+}
+
+function readTime(t: Translation, insn: number): void {
+  const { ir } = t;
+  const enabled = ir.const(TIME_ENABLED);
+  if (t.mmuIndex !== MMU_MACHINE) {
+    ir.interpretIf(COND_EQ, ir.bin(OP_AND64, ir.get(S_MCOUNTEREN), enabled), ir.const(0));
+  }
+  if (t.mmuIndex === MMU_USER) {
+    ir.interpretIf(COND_EQ, ir.bin(OP_AND64, ir.get(S_SCOUNTEREN), enabled), ir.const(0));
+  }
+  t.setX(rd(insn), ir.emit(OP_TIME));
+}
+
+/**
+ * sstatus from S-mode. The interpreter takes over where an interrupt might become possible that is pending,
+ * and where MXR changes. FS and SUM are part of the context: their new values must be known here, or be the
+ * old ones.
+ */
+function status(t: Translation, insn: number, op: number, writes: boolean, operand: Value): void {
+  const { ir } = t;
+  const machine = ir.get(S_MSTATUS); // nothing above bit 31 is kept in it
+  const visible = ir.bin(OP_AND64, machine, ir.const(STATUS_SUPERVISOR));
+  const fixed = UXL_64 | (t.fpu === CONTEXT_FPU_DIRTY ? STATUS_DIRTY : 0);
+  const old = rd(insn) === 0 ? machine : ir.bin(OP_OR64, visible, ir.const64(0, fixed));
+  if (!writes) return t.setX(rd(insn), old);
+
+  const bits = ir.bin(OP_AND64, operand, ir.const(STATUS_SUPERVISOR));
+  const updated = op === WRITE
+    ? ir.bin(OP_OR64, ir.bin(OP_AND64, machine, ir.const(~STATUS_SUPERVISOR)), bits)
+    : combine(t, op, machine, bits);
+
+  const known = ir.op[bits] === OP_CONST;
+  const context = known ? nextContext(t.context, op, ir.lo[bits]) : t.context;
+  if (context < 0) return ir.interpret();
+  const mayChange = known && op !== WRITE ? ir.lo[bits] : STATUS_SUPERVISOR;
+  const forbidden = mayChange & (known ? MSTATUS_MXR : MSTATUS_MXR | MSTATUS_FS | MSTATUS_SUM);
+  if (forbidden !== 0) {
+    const changed = ir.bin(OP_XOR64, machine, updated);
+    ir.interpretIf(COND_NE, ir.bin(OP_AND64, changed, ir.const(forbidden)), ir.const(0));
+  }
+  if (op !== CLEAR && (mayChange & MSTATUS_SIE) !== 0) guardInterrupts(t, updated);
+
+  ir.set(S_MSTATUS, updated);
+  t.setX(rd(insn), old);
+  if (context !== t.context) t.continueInContext(context);
+}
+
+/** Leaves the block if the new status lets interrupts in and one is pending. */
+function guardInterrupts(t: Translation, updated: Value): void {
+  const { ir } = t;
+  const none = ir.const(0);
+  const enabled = ir.bin(OP_AND64, updated, ir.const(MSTATUS_SIE));
+  const taken = ir.select(COND_NE, enabled, none, ir.get(STATE_INTERRUPT_PENDING), none);
+  ir.interpretIf(COND_NE, taken, none);
+}
+
+/** The context after known bits are written to, set or cleared in sstatus; -1 if that depends on old ones. */
+function nextContext(context: number, op: number, bits: number): number {
+  const sum = bits & MSTATUS_SUM, fs = bits & MSTATUS_FS;
+  let next = context;
+  if (op === WRITE || sum !== 0) {
+    const on = op === SET || op === WRITE && sum !== 0;
+    next = next & ~3 | (on ? MMU_SUPERVISOR_SUM : MMU_SUPERVISOR);
+  }
+  if (op === WRITE || fs !== 0) {
+    if (op !== WRITE && fs !== MSTATUS_FS) return -1;
+    let fpu = CONTEXT_FPU_CLEAN;
+    if (op === CLEAR || fs === 0) fpu = CONTEXT_FPU_OFF;
+    else if (fs === MSTATUS_FS) fpu = CONTEXT_FPU_DIRTY;
+    next = next & ~(3 << CONTEXT_FPU_SHIFT) | fpu << CONTEXT_FPU_SHIFT;
+  }
+  return next;
+}
+
+/** Zicsr. */
+export const CSR: Translations = {
+  csrrw,
+  csrrs,
+  csrrc,
+  csrrwi,
+  csrrsi,
+  csrrci,
+};

@@ -1,0 +1,195 @@
+/**
+ * What translate functions write to: the block under construction and the instruction being translated.
+ *
+ * It also decides how a block grows into a superblock. Within the page, direct jumps are followed; a forward
+ * branch becomes a side exit; a backward branch is taken to be a loop's and ends the block with a jump, which
+ * the backend turns into a loop when it leads to the block's own entry. Nothing is translated twice in a block.
+ */
+import {
+  COND_EQ,
+  COND_GE,
+  COND_GEU,
+  COND_LT,
+  COND_LTU,
+  COND_NE,
+  type Ir,
+  OP_FBOX,
+  OP_FCANON,
+  OP_SEXT32,
+  type Value,
+} from "../../../translator/ir.ts";
+import { PAGE_SIZE } from "../../../memory.ts";
+import { CONTEXT_FPU_SHIFT, fSlot, xSlot } from "../state.ts";
+
+/** Translates one instruction: `insn` is its 32-bit encoding (expanded if it was compressed). */
+export type Translate = (t: Translation, insn: number) => void;
+
+/** A chapter's translate functions by instruction name. */
+export type Translations = Readonly<Record<string, Translate>>;
+
+const INVERSE = new Uint8Array(6);
+INVERSE[COND_EQ] = COND_NE;
+INVERSE[COND_NE] = COND_EQ;
+INVERSE[COND_LT] = COND_GE;
+INVERSE[COND_GE] = COND_LT;
+INVERSE[COND_LTU] = COND_GEU;
+INVERSE[COND_GEU] = COND_LTU;
+
+/** A block being translated, one instruction at a time. Reused for every block. */
+export class Translation {
+  /** The block. */
+  ir!: Ir;
+  /** Virtual pc of the current instruction, in halves. */
+  pcLo = 0;
+  pcHi = 0;
+  /** Bytes of the current instruction: 2 or 4. */
+  length = 4;
+  /** Offset in the page of the next instruction to translate; PAGE_SIZE or more where the page ends. */
+  nextOffset = 0;
+  /** The context the block is for (see `state.ts`). */
+  context = 0;
+  // Which halfwords of the page start an instruction of this block: stamped with the block's number.
+  readonly #visited = new Int32Array(PAGE_SIZE / 2);
+  #block = 0;
+  #targetLo = 0;
+  #targetHi = 0;
+
+  /** Starts a block whose first instruction is at an offset of its page. */
+  begin(ir: Ir, entryOffset: number): void {
+    this.ir = ir;
+    this.context = ir.context;
+    this.nextOffset = entryOffset;
+    this.#block = (this.#block + 1) | 0;
+  }
+
+  /** Whether the instruction at an offset of the page is in the block already. */
+  visited(offset: number): boolean {
+    return this.#visited[offset >> 1] === this.#block;
+  }
+
+  /** Starts the instruction at `pcLo`, `pcHi`; `length` bytes. */
+  startInstruction(pcLo: number, pcHi: number, length: number): void {
+    this.pcLo = pcLo;
+    this.pcHi = pcHi;
+    this.length = length;
+    const offset = pcLo & (PAGE_SIZE - 1);
+    this.#visited[offset >> 1] = this.#block;
+    this.nextOffset = offset + length;
+    this.ir.insn(pcLo, pcHi);
+  }
+
+  // ---- control flow
+
+  /** Sets the target to pc + displacement. */
+  #aim(displacement: number): void {
+    const sum = (this.pcLo >>> 0) + displacement;
+    this.#targetLo = sum | 0;
+    this.#targetHi = (this.pcHi + Math.floor(sum / 0x1_0000_0000)) | 0;
+  }
+
+  /** The address of the next instruction in memory, as a value. */
+  linkAddress(): Value {
+    this.#aim(this.length);
+    return this.ir.const64(this.#targetLo, this.#targetHi);
+  }
+
+  /** pc + displacement as a value. */
+  pcRelative(displacement: number): Value {
+    this.#aim(displacement);
+    return this.ir.const64(this.#targetLo, this.#targetHi);
+  }
+
+  /** Ends the block with a jump to pc + displacement. */
+  end(displacement: number): void {
+    this.#aim(displacement);
+    this.ir.jump(this.#targetLo, this.#targetHi);
+  }
+
+  /** Ends the block with a jump to an offset of the page, or to the next page. */
+  endAt(offset: number): void {
+    this.end(offset - (this.pcLo & (PAGE_SIZE - 1)));
+  }
+
+  /** Goes on at pc + displacement: within the block if that is in the page and new, else by its end. */
+  jump(displacement: number): void {
+    const offset = (this.pcLo & (PAGE_SIZE - 1)) + displacement;
+    if (offset >= 0 && offset < PAGE_SIZE && !this.visited(offset)) this.nextOffset = offset;
+    else this.end(displacement);
+  }
+
+  /** Goes to pc + displacement if `a cond b`. */
+  branch(cond: number, a: Value, b: Value, displacement: number): void {
+    if (displacement > 0) {
+      this.#aim(displacement);
+      this.ir.branch(cond, a, b, this.#targetLo, this.#targetHi);
+    } else {
+      this.#aim(this.length);
+      this.ir.branch(INVERSE[cond], a, b, this.#targetLo, this.#targetHi);
+      this.end(displacement);
+    }
+  }
+
+  /** Ends the block at the next instruction, which runs in another context. */
+  continueInContext(context: number): void {
+    this.#aim(this.length);
+    if (context === this.context) this.ir.jump(this.#targetLo, this.#targetHi);
+    else this.ir.jumpContext(context, this.#targetLo, this.#targetHi);
+  }
+
+  // ---- registers
+
+  /** Integer register i. */
+  x(i: number): Value {
+    return i === 0 ? this.ir.const(0) : this.ir.get(xSlot(i));
+  }
+
+  /** Sets integer register i. */
+  setX(i: number, value: Value): void {
+    if (i !== 0) this.ir.set(xSlot(i), value);
+  }
+
+  /** Sets integer register i to the sign extension of the low half of a value. */
+  setW(i: number, value: Value): void {
+    if (i !== 0) this.ir.set(xSlot(i), this.ir.un(OP_SEXT32, value));
+  }
+
+  /** FP register i in the given format (4 or 8 bytes), as it is architecturally. */
+  f(i: number, size: number): Value {
+    return size === 8 ? this.ir.fget(fSlot(i)) : this.ir.fgetSingle(fSlot(i));
+  }
+
+  /**
+   * FP register i as an operand of arithmetic: what a NaN's payload is does not matter, so a value that was
+   * canonicalised in this block is taken as it was before.
+   */
+  fOperand(i: number, size: number): Value {
+    const value = this.f(i, size);
+    return this.ir.op[value] === OP_FCANON ? this.ir.a[value] : value;
+  }
+
+  /** FP register i where only its low `size` bytes matter, NaN-boxed or not. */
+  fBits(i: number, size: number): Value {
+    const value = this.ir.fget(fSlot(i));
+    return size === 4 && this.ir.op[value] === OP_FBOX ? this.ir.a[value] : value;
+  }
+
+  /** Sets FP register i to a value of the given format. */
+  setF(i: number, size: number, value: Value): void {
+    this.ir.fset(fSlot(i), size, value);
+  }
+
+  /** Sets FP register i to the result of arithmetic, whose NaNs become canonical. */
+  setArithmetic(i: number, size: number, value: Value): void {
+    this.setF(i, size, this.ir.fop(OP_FCANON, size, value));
+  }
+
+  /** The MMU index, which is also what tells the privilege mode: MMU_*. */
+  get mmuIndex(): number {
+    return this.context & 3;
+  }
+
+  /** State of the FPU: CONTEXT_FPU_OFF, _CLEAN or _DIRTY. */
+  get fpu(): number {
+    return this.context >> CONTEXT_FPU_SHIFT & 3;
+  }
+}

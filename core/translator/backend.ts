@@ -1,0 +1,52 @@
+/** What a host backend is to the translator: IR in, code to enter out, and the ways it comes back. */
+import type { Ir } from "./ir.ts";
+import type { FrontEnd } from "../isa.ts";
+import type { GuestRam, HostPages } from "../memory.ts";
+
+// Why generated code returned (STATE_EXIT_REASON)
+/** Too few instructions left for the block whose number is the argument; its pc is the pc. */
+export const EXIT_BUDGET = 1;
+/** The interpreter must execute the instruction at the exit site whose number is the argument. */
+export const EXIT_SITE = 2;
+/** The link whose number is the argument has no target yet. */
+export const EXIT_LINK = 3;
+/** No block is known for the pc in the state. */
+export const EXIT_LOOKUP = 4;
+/** The run loop should look around; the pc is in the state. */
+export const EXIT_LEAVE = 5;
+
+/** Memory a backend works in, from the engine. */
+export interface CodeMemory {
+  /** Executable memory below 2 GiB. */
+  readonly code: HostPages;
+  /** Tables generated code refers to by 32-bit addresses. */
+  readonly data: HostPages;
+  /** Makes the host enter code: a call runs `entry(state)`. */
+  entry(address: number, state: number): () => void;
+}
+
+/** A host backend over one span of code memory. */
+export interface Backend {
+  /** Translates the stubs the ISA's MMU needs for a context. Called before the first block of it. */
+  prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void;
+  /** Emits the block in `ir`; returns the host address of its code, or 0 when memory is full. */
+  emit(ir: Ir, block: number, pcLo: number, pcHi: number): number;
+  /** Makes a link jump straight to the code at the given address. */
+  link(link: number, code: number): void;
+  /** Undoes {@linkcode Backend.link}. */
+  unlink(link: number): void;
+  /** Lets the lookup stub find a block (replacing another one with the same index). */
+  publish(pcLo: number, pcHi: number, ramPage: number, context: number, code: number): void;
+  /** Makes the lookup stub forget a block. */
+  retract(pcLo: number, pcHi: number, code: number): void;
+  /** Throws all code away. */
+  clear(): void;
+  /** Host FP control word to start with, and the one the host itself needs. */
+  readonly fpControl: number;
+  /** Takes the FP flags accrued in a control word: NV 16, DZ 8, OF 4, UF 2, NX 1. */
+  fpFlags(control: number): number;
+  /** The control word with no flag accrued. */
+  readonly fpControlClear: number;
+  /** Bytes of code emitted since the last clear. */
+  readonly codeBytes: number;
+}

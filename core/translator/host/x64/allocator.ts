@@ -1,0 +1,422 @@
+/**
+ * Where values are while a block is emitted: in a host register, in memory, or nowhere yet.
+ *
+ * One forward pass, no graph. A state slot's current content is a value too: `get` gives the value a name
+ * and loads nothing; `set` only renames ("slot s now holds value v, dirty"). Dirty slots are stored when the
+ * block ends, in the cold code of side exits, or when the register is needed for something else. At an exit
+ * the interpreter will take over from, no code is emitted: the engine finds the registers in the register
+ * dump by a table ({@linkcode Allocator.describe}).
+ */
+import { Ir, IR_CAPACITY, OP_CONST, OP_FSET, OP_INSN, OP_SET } from "../../ir.ts";
+import {
+  DEFINES_FP,
+  LEAVES,
+  OP_INFO,
+  PURE,
+  USES_A,
+  USES_B,
+  USES_C,
+  USES_D,
+  USES_LO,
+} from "../../op_info.ts";
+import { STATE_SCRATCH, STATE_SCRATCH_BYTES } from "../../layout.ts";
+import type { Assembler } from "./assembler.ts";
+import { FIRST_VALUE_XMM, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
+
+const SLOTS = 512;
+/** XMM register n is register number XMM + n here. */
+export const XMM = 16;
+const NONE = -1;
+const FIRST_SPILL = STATE_SCRATCH + 16;
+const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
+
+/** In a description: the value is an FP single to be NaN-boxed (added to the register number). */
+export const WHERE_SINGLE = 16;
+/** In a description: a constant, whose halves follow. */
+export const WHERE_CONST = 48;
+
+/** Liveness and register assignment for one block at a time. */
+export class Allocator {
+  /** Index of the last op that uses a value; -1 if none does. */
+  readonly lastUse: Int32Array = new Int32Array(IR_CAPACITY);
+  /** Register a value is in, or -1. */
+  readonly reg: Int8Array = new Int8Array(IR_CAPACITY);
+  /** 1 where an op is dead and emits nothing. */
+  readonly dead: Uint8Array = new Uint8Array(IR_CAPACITY);
+  /** State offset a value can be reloaded from, or -1. */
+  readonly home: Int32Array = new Int32Array(IR_CAPACITY);
+  /** Number of dirty slots that hold a value. */
+  readonly dirtyCount: Uint8Array = new Uint8Array(IR_CAPACITY);
+  readonly #holder = new Int32Array(32).fill(NONE);
+  readonly #slotValue = new Int32Array(SLOTS);
+  readonly #slotStamp = new Int32Array(SLOTS);
+  readonly #dirtySlots = new Int32Array(SLOTS);
+  #dirtyLength = 0;
+  #stamp = 0;
+  readonly #spillUsed = new Uint8Array(SPILLS);
+  #pinned = 0;
+  #nextVictim = 0;
+  #nextXmmVictim = 0;
+  // Liveness of slots, backwards: the count of leaving ops seen when the slot's later set was.
+  readonly #setSeen = new Int32Array(SLOTS);
+  readonly #setStamp = new Int32Array(SLOTS);
+  /** The op being emitted. */
+  at = 0;
+
+  constructor(readonly ir: Ir, readonly asm: Assembler) {}
+
+  /** Starts a block: liveness, dead code, empty registers. */
+  begin(): void {
+    const { ir, lastUse, dead } = this;
+    const n = ir.length;
+    this.#stamp++;
+    this.#dirtyLength = 0;
+    this.#holder.fill(NONE);
+    this.#spillUsed.fill(0);
+    this.#pinned = 0;
+    lastUse.fill(-1, 0, n);
+    this.reg.fill(NONE, 0, n);
+    this.home.fill(NONE, 0, n);
+    this.dirtyCount.fill(0, 0, n);
+    dead.fill(0, 0, n);
+    let leaving = 0;
+    for (let i = n - 1; i >= 0; i--) {
+      const op = ir.op[i];
+      const info = OP_INFO[op];
+      if (op === OP_SET || op === OP_FSET) {
+        if (!ir.stub) {
+          const s = ir.a[i] >> 3;
+          if (this.#setStamp[s] === this.#stamp && this.#setSeen[s] === leaving) {
+            dead[i] = 1;
+            continue;
+          }
+          this.#setStamp[s] = this.#stamp;
+          this.#setSeen[s] = leaving;
+        }
+      } else if ((info & PURE) !== 0 && lastUse[i] < 0) {
+        dead[i] = 1;
+        continue;
+      }
+      if ((info & LEAVES) !== 0) leaving++;
+      if ((info & USES_A) !== 0) {
+        const v = ir.a[i];
+        if (v >= 0 && lastUse[v] < 0) lastUse[v] = i;
+      }
+      if ((info & USES_B) !== 0 && lastUse[ir.b[i]] < 0) lastUse[ir.b[i]] = i;
+      if ((info & USES_C) !== 0 && lastUse[ir.c[i]] < 0) lastUse[ir.c[i]] = i;
+      if ((info & USES_D) !== 0 && lastUse[ir.d[i]] < 0) lastUse[ir.d[i]] = i;
+      if ((info & USES_LO) !== 0 && lastUse[ir.lo[i]] < 0) lastUse[ir.lo[i]] = i;
+    }
+  }
+
+  // ---- operands
+
+  /** Brings a value into a register and keeps it there until {@linkcode Allocator.done}. */
+  use(v: number): number {
+    let r = this.reg[v];
+    if (r < 0) {
+      const fp = (OP_INFO[this.ir.op[v]] & DEFINES_FP) !== 0;
+      r = fp ? this.#allocateXmm() : this.#allocate();
+      this.#assign(v, r);
+      this.#load(v, r);
+    }
+    this.#pinned |= 1 << r;
+    return r;
+  }
+
+  /** Keeps a register from being handed out until {@linkcode Allocator.done}. */
+  pin(r: number): void {
+    this.#pinned |= 1 << r;
+  }
+
+  /** Loads a value that is in no register into the given one, which needs not be its own. */
+  loadInto(v: number, r: number): void {
+    if (this.reg[v] >= 0) this.asm.movRR(1, r, this.reg[v]);
+    else this.#load(v, r);
+  }
+
+  /**
+   * State offset of a value that is only in memory and used for the last time now, so that an instruction
+   * may take it as a memory operand; -1 otherwise.
+   */
+  memoryOperand(v: number): number {
+    return this.reg[v] < 0 && this.lastUse[v] === this.at ? this.home[v] : NONE;
+  }
+
+  /** A fresh register for the result of the current op. */
+  define(): number {
+    const r = this.#allocate();
+    this.#assign(this.at, r);
+    this.#pinned |= 1 << r;
+    return r;
+  }
+
+  /** A fresh FP register (0..15) for the result of the current op. */
+  defineXmm(): number {
+    const r = this.#allocateXmm();
+    this.#assign(this.at, r);
+    this.#pinned |= 1 << r;
+    return r - XMM;
+  }
+
+  /**
+   * Whether the current op may compute its result in the register of operand v: v dies here, and no exit
+   * will want it as the content of a slot.
+   */
+  dies(v: number): boolean {
+    if (this.lastUse[v] !== this.at || this.reg[v] < 0) return false;
+    return this.dirtyCount[v] === 0 || (this.dirtyCount[v] === 1 && this.#replaced(v));
+  }
+
+  /** The current op's result takes over the register of operand v (see {@linkcode Allocator.dies}). */
+  takeOver(v: number): number {
+    const r = this.reg[v];
+    this.reg[v] = NONE;
+    this.#assign(this.at, r);
+    this.#pinned |= 1 << r;
+    return r;
+  }
+
+  /** The result register: v's own if v dies, else a fresh one with v copied into it. */
+  defineFrom(v: number): number {
+    if (this.dies(v)) return this.takeOver(v);
+    const r = this.define();
+    this.loadInto(v, r);
+    return r;
+  }
+
+  /** Ends an op: unpins, and frees the registers of operands that died. */
+  done(): void {
+    const { ir, at } = this;
+    this.#pinned = 0;
+    const info = OP_INFO[ir.op[at]];
+    if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
+    if ((info & USES_B) !== 0) this.#release(ir.b[at]);
+    if ((info & USES_C) !== 0) this.#release(ir.c[at]);
+    if ((info & USES_D) !== 0) this.#release(ir.d[at]);
+    if ((info & USES_LO) !== 0) this.#release(ir.lo[at]);
+    if (this.lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
+  }
+
+  // ---- slots
+
+  /** `get`: the value is what memory holds in the slot; nothing is loaded yet. */
+  getSlot(slot: number): void {
+    const s = slot >> 3;
+    this.home[this.at] = slot;
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = this.at;
+  }
+
+  /** `set`: the slot now holds value v. */
+  setSlot(slot: number, v: number): void {
+    const s = slot >> 3;
+    const old = this.#slotStamp[s] === this.#stamp ? this.#slotValue[s] : NONE;
+    if (old === v) return;
+    if (old >= 0) {
+      if (this.#removeDirty(s)) this.dirtyCount[old]--;
+      if (this.home[old] === slot) {
+        if (this.reg[old] < 0 && (this.lastUse[old] > this.at || this.dirtyCount[old] > 0)) {
+          this.use(old);
+        }
+        this.home[old] = NONE;
+      }
+      this.#release(old);
+    }
+    if (this.reg[v] < 0 && this.ir.op[v] !== OP_CONST) this.use(v);
+    this.#slotStamp[s] = this.#stamp;
+    this.#slotValue[s] = v;
+    this.#dirtySlots[this.#dirtyLength++] = s;
+    this.dirtyCount[v]++;
+  }
+
+  /** Emits stores of every dirty slot, changing nothing that is known about them. */
+  storeDirty(): void {
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i];
+      this.#storeSlot(s << 3, this.#slotValue[s]);
+    }
+  }
+
+  /**
+   * Appends to `out` at `n` what the engine needs to store dirty slots from a register dump: per slot its
+   * state offset and where its value is (register number, XMM + number, + WHERE_SINGLE for a single, or
+   * WHERE_CONST and two halves). Returns the new length.
+   */
+  describe(out: Int32Array, n: number): number {
+    const { ir } = this;
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i];
+      const v = this.#slotValue[s];
+      const r = this.reg[v];
+      out[n++] = s << 3;
+      if (r >= 0) {
+        out[n++] = r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r;
+      } else {
+        out[n++] = WHERE_CONST;
+        out[n++] = ir.lo[v];
+        out[n++] = ir.hi[v];
+      }
+    }
+    return n;
+  }
+
+  /** Emits stores as {@linkcode Allocator.describe} recorded them in `[from, to)` of `data`. */
+  storeDescribed(data: Int32Array, from: number, to: number): void {
+    while (from < to) {
+      const slot = data[from++];
+      const where = data[from++];
+      if (where === WHERE_CONST) {
+        this.#storeConst(slot, data[from], data[from + 1]);
+        from += 2;
+      } else this.#storeRegister(slot, where);
+    }
+  }
+
+  /** Forgets all values at a label of a stub. */
+  forgetAll(): void {
+    this.#holder.fill(NONE);
+    this.#spillUsed.fill(0);
+  }
+
+  // ---- internals
+
+  #storeSlot(slot: number, v: number): void {
+    const r = this.reg[v];
+    if (r >= 0) this.#storeRegister(slot, r >= XMM && this.ir.d[v] === 4 ? r + WHERE_SINGLE : r);
+    else this.#storeConst(slot, this.ir.lo[v], this.ir.hi[v]);
+  }
+
+  #storeRegister(slot: number, where: number): void {
+    const disp = slot - STATE_BIAS;
+    if (where < XMM) this.asm.store(1, STATE, disp, where);
+    else if (where < XMM + WHERE_SINGLE) this.asm.fstore(8, STATE, -1, disp, where - XMM);
+    else {
+      this.asm.fstore(4, STATE, -1, disp, where - XMM - WHERE_SINGLE);
+      this.asm.storeImm(0, STATE, disp + 4, -1);
+    }
+  }
+
+  #storeConst(slot: number, lo: number, hi: number): void {
+    const disp = slot - STATE_BIAS;
+    if (hi === lo >> 31) this.asm.storeImm(1, STATE, disp, lo);
+    else {
+      this.asm.storeImm(0, STATE, disp, lo);
+      this.asm.storeImm(0, STATE, disp + 4, hi);
+    }
+  }
+
+  #load(v: number, r: number): void {
+    const { ir, asm } = this;
+    if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
+    else if (r >= XMM) asm.fload(8, r - XMM, STATE, -1, this.home[v] - STATE_BIAS);
+    else asm.load(1, r, STATE, this.home[v] - STATE_BIAS);
+  }
+
+  #assign(v: number, r: number): void {
+    this.reg[v] = r;
+    this.#holder[r] = v;
+  }
+
+  #free(v: number): void {
+    this.#holder[this.reg[v]] = NONE;
+    this.reg[v] = NONE;
+  }
+
+  /** Frees the register of a value nobody needs any more. */
+  #release(v: number): void {
+    if (this.lastUse[v] > this.at || this.dirtyCount[v] > 0) return;
+    if (this.reg[v] >= 0) this.#free(v);
+    const h = this.home[v];
+    if (h >= FIRST_SPILL && h < FIRST_SPILL + 8 * SPILLS) {
+      this.#spillUsed[(h - FIRST_SPILL) >> 3] = 0;
+      this.home[v] = NONE;
+    }
+  }
+
+  /** Whether the one dirty slot that holds v is set anew before anything can leave the block. */
+  #replaced(v: number): boolean {
+    const { ir } = this;
+    if ((OP_INFO[ir.op[this.at]] & LEAVES) !== 0) return false;
+    for (let j = this.at + 1; j < ir.length && j <= this.at + 3; j++) {
+      const op = ir.op[j];
+      if (op === OP_SET || op === OP_FSET) {
+        const s = ir.a[j] >> 3;
+        return this.#slotStamp[s] === this.#stamp && this.#slotValue[s] === v;
+      }
+      if (op === OP_INSN || (OP_INFO[op] & LEAVES) !== 0) return false;
+    }
+    return false;
+  }
+
+  #removeDirty(s: number): boolean {
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      if (this.#dirtySlots[i] === s) {
+        this.#dirtySlots[i] = this.#dirtySlots[--this.#dirtyLength];
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #allocate(): number {
+    for (let i = 0; i < VALUE_REGISTERS.length; i++) {
+      const r = VALUE_REGISTERS[i];
+      if (this.#holder[r] === NONE && (this.#pinned & (1 << r)) === 0) return r;
+    }
+    // Prefer a value that can be had again without a store.
+    const n = VALUE_REGISTERS.length;
+    let victim = NONE;
+    for (let i = 0; i < n; i++) {
+      const r = VALUE_REGISTERS[(this.#nextVictim + i) % n];
+      if ((this.#pinned & (1 << r)) !== 0) continue;
+      const v = this.#holder[r];
+      const cheap = this.ir.op[v] === OP_CONST || (this.dirtyCount[v] === 0 && this.home[v] >= 0);
+      if (cheap) {
+        victim = r;
+        break;
+      }
+      if (victim === NONE) victim = r;
+    }
+    this.#nextVictim = (this.#nextVictim + 1) % n;
+    this.#evict(victim);
+    return victim;
+  }
+
+  #allocateXmm(): number {
+    for (let r = XMM + FIRST_VALUE_XMM; r < 32; r++) {
+      if (this.#holder[r] === NONE && (this.#pinned & (1 << r)) === 0) return r;
+    }
+    const n = 16 - FIRST_VALUE_XMM;
+    for (let i = 0; i < n; i++) {
+      const r = XMM + FIRST_VALUE_XMM + (this.#nextXmmVictim++ % n);
+      if ((this.#pinned & (1 << r)) !== 0) continue;
+      this.#evict(r);
+      return r;
+    }
+    throw new Error("no FP register can be freed");
+  }
+
+  #evict(r: number): void {
+    const v = this.#holder[r];
+    if (this.dirtyCount[v] > 0) {
+      // Now the slots' memory holds it; any of them is its home.
+      for (let i = this.#dirtyLength - 1; i >= 0; i--) {
+        const s = this.#dirtySlots[i];
+        if (this.#slotValue[s] !== v) continue;
+        this.#storeSlot(s << 3, v);
+        this.#dirtySlots[i] = this.#dirtySlots[--this.#dirtyLength];
+        this.home[v] = s << 3;
+      }
+      this.dirtyCount[v] = 0;
+    } else if (this.home[v] < 0 && this.ir.op[v] !== OP_CONST && this.lastUse[v] >= this.at) {
+      const spill = this.#spillUsed.indexOf(0);
+      if (spill < 0) throw new Error("too many live values in a block");
+      this.#spillUsed[spill] = 1;
+      this.home[v] = FIRST_SPILL + 8 * spill;
+      if (r >= XMM) this.asm.fstore(8, STATE, -1, this.home[v] - STATE_BIAS, r - XMM);
+      else this.asm.store(1, STATE, this.home[v] - STATE_BIAS, r);
+    }
+    this.#free(v);
+  }
+}

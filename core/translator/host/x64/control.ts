@@ -1,0 +1,146 @@
+/** Emission of structure, exits and jumps. */
+import * as ir from "../../ir.ts";
+import {
+  JUMP_CACHE_BITS,
+  STATE_EPOCH_CONTEXT,
+  STATE_JUMP_CACHE,
+  STATE_PC,
+  STATE_TIME_AT_ZERO,
+} from "../../layout.ts";
+import { ALU_AND, ALU_CMP, ALU_OR, ALU_SUB, SHIFT_SHL } from "./assembler.ts";
+import type { Emitter } from "./emitter.ts";
+import { compare } from "./integer.ts";
+import { BUDGET, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
+
+const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT - STATE_BIAS;
+
+/** Gives back the budget of instructions of this block that do not run. */
+function refund(e: Emitter, executed: number): void {
+  const left = e.ir.instructions - executed;
+  if (left > 0) e.asm.lea(0, BUDGET, BUDGET, left);
+}
+
+/** Ends a path: on to the guest pc lo/hi in the same context. All state is stored. */
+export function emitJump(e: Emitter, lo: number, hi: number): void {
+  const samePage = hi === e.pcHi && ((lo ^ e.pcLo) & ~0xfff) === 0;
+  if (samePage) e.linkJump(lo, hi);
+  else e.cellJump(lo, hi);
+}
+
+function branch(e: Emitter, i: number): void {
+  const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
+  const taken = e.asm.jcc(cc);
+  const executed = e.instruction + 1;
+  e.coldStores(taken, () => {
+    refund(e, executed);
+    emitJump(e, e.ir.lo[i], e.ir.hi[i]);
+  });
+}
+
+function interpretIf(e: Emitter, i: number): void {
+  const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
+  e.coldInterpret(e.asm.jcc(cc));
+}
+
+function interpret(e: Emitter): void {
+  e.interpretHere();
+}
+
+function jump(e: Emitter, i: number): void {
+  e.alloc.storeDirty();
+  emitJump(e, e.ir.lo[i], e.ir.hi[i]);
+}
+
+/**
+ * Probes the jump cache for the pc in rax and jumps to its code. rbp + rcx then points at the entry the
+ * lookup stub fills.
+ */
+function jumpIndirect(e: Emitter, i: number): void {
+  const { asm, alloc } = e;
+  alloc.loadInto(e.ir.a[i], RAX);
+  alloc.storeDirty();
+  const table = STATE_JUMP_CACHE - STATE_BIAS;
+  asm.movRR(0, RCX, RAX);
+  asm.shiftImm(SHIFT_SHL, 0, RCX, 3);
+  asm.aluImm(ALU_AND, 0, RCX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
+  asm.load(0, RDX, STATE, EPOCH_CONTEXT);
+  asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
+  asm.jccTo(CC_NE, e.stubs.lookupIndirect);
+  asm.aluMemIndex(ALU_CMP, 0, RDX, STATE, RCX, table + 8);
+  asm.jccTo(CC_NE, e.stubs.lookupIndirect);
+  asm.loadIndex(0, RDX, STATE, RCX, table + 12);
+  asm.jmpReg(RDX);
+}
+
+function jumpContext(e: Emitter, i: number): void {
+  const { asm, alloc } = e;
+  if (e.ir.a[i] >= 0) alloc.use(e.ir.a[i]);
+  alloc.storeDirty();
+  asm.load(0, RCX, STATE, EPOCH_CONTEXT);
+  asm.aluImm(ALU_AND, 0, RCX, -256);
+  asm.aluImm(ALU_OR, 0, RCX, e.ir.c[i]);
+  asm.store(0, STATE, EPOCH_CONTEXT, RCX);
+  if (e.ir.a[i] >= 0) {
+    asm.movRR(1, RAX, alloc.use(e.ir.a[i]));
+    asm.jmpTo(e.stubs.lookupIndirect);
+  } else e.cellJump(e.ir.lo[i], e.ir.hi[i]);
+}
+
+function leave(e: Emitter, i: number): void {
+  const { asm } = e;
+  e.alloc.storeDirty();
+  asm.movImm(RAX, e.ir.lo[i], e.ir.hi[i]);
+  asm.store(1, STATE, STATE_PC - STATE_BIAS, RAX);
+  asm.jmpTo(e.stubs.leave);
+}
+
+/** Guest time now = time at budget 0 - budget left, counting from the current instruction's start. */
+function time(e: Emitter, i: number): void {
+  const { asm } = e;
+  const dst = e.alloc.define();
+  asm.lea(0, RAX, BUDGET, e.ir.instructions - e.instruction);
+  asm.load(1, dst, STATE, STATE_TIME_AT_ZERO - STATE_BIAS);
+  asm.alu(ALU_SUB, 1, dst, RAX);
+  void i;
+}
+
+function get(e: Emitter, i: number): void {
+  if (!e.ir.stub) return e.alloc.getSlot(e.ir.a[i]);
+  e.asm.load(1, e.alloc.define(), STATE, e.ir.a[i] - STATE_BIAS);
+}
+
+function set(e: Emitter, i: number): void {
+  if (!e.ir.stub) return e.alloc.setSlot(e.ir.a[i], e.ir.b[i]);
+  const v = e.ir.b[i], disp = e.ir.a[i] - STATE_BIAS;
+  if (e.ir.isConst32(v)) e.asm.storeImm(1, STATE, disp, e.ir.lo[v]);
+  else e.asm.store(1, STATE, disp, e.alloc.use(v));
+}
+
+function returnValue(e: Emitter, i: number): void {
+  e.alloc.loadInto(e.ir.a[i], RAX);
+  e.asm.ret();
+  e.alloc.forgetAll();
+}
+
+/** Registers this file's emitters. */
+export function registerControl(table: ((e: Emitter, i: number) => void)[]): void {
+  table[ir.OP_INSN] = (e, i) => e.startInstruction(i);
+  table[ir.OP_CONST] = () => {};
+  table[ir.OP_GET] = get;
+  table[ir.OP_SET] = set;
+  table[ir.OP_TIME] = time;
+  table[ir.OP_BRANCH] = branch;
+  table[ir.OP_INTERPRET_IF] = interpretIf;
+  table[ir.OP_INTERPRET] = interpret;
+  table[ir.OP_JUMP] = jump;
+  table[ir.OP_JUMP_IND] = jumpIndirect;
+  table[ir.OP_JUMP_CONTEXT] = jumpContext;
+  table[ir.OP_LEAVE] = leave;
+  table[ir.OP_LABEL] = (e, i) => e.placeLabel(e.ir.a[i]);
+  table[ir.OP_GOTO] = (e, i) => e.jumpToLabel(e.asm.jmp(), e.ir.a[i]);
+  table[ir.OP_GOTO_IF] = (e, i) => {
+    const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
+    e.jumpToLabel(e.asm.jcc(cc), e.ir.lo[i]);
+  };
+  table[ir.OP_RETURN] = returnValue;
+}

@@ -1,0 +1,116 @@
+/**
+ * Emission of guest memory accesses: an inline TLB probe, and out of line a call of the refill stub, which
+ * either returns the addend or leaves the block at this instruction.
+ *
+ *     lea   eax, [va]                  index of the entry
+ *     shr   eax, 8
+ *     and   eax, (entries - 1) << 4
+ *     lea   rcx, [va + size - 1]       page of the last byte: equals the tag only if nothing crosses
+ *     and   rcx, -4096
+ *     cmp   rcx, [rbp + rax + tag]
+ *     jne   cold                       cold: lea rdx, [va]; mov eax, site; call refill; jmp back
+ *     mov   rcx, [rbp + rax + addend]
+ *     back: op [rcx + va]
+ */
+import * as ir from "../../ir.ts";
+import { TLB_BITS, TLB_LOAD, TLB_STORE, tlbTable } from "../../layout.ts";
+import { ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
+import { XMM } from "./allocator.ts";
+import type { Emitter } from "./emitter.ts";
+import { CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+
+const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
+
+/** Emits the probe for [base + disp]; afterwards rcx holds the addend. */
+function probe(e: Emitter, kind: number, base: number, disp: number, size: number): void {
+  const { asm } = e;
+  const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
+  asm.lea(0, RAX, base, disp);
+  asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
+  asm.aluImm(ALU_AND, 0, RAX, INDEX_MASK);
+  if (size === 1 && disp === 0) asm.movRR(1, RCX, base);
+  else asm.lea(1, RCX, base, disp + size - 1);
+  asm.aluImm(ALU_AND, 1, RCX, -4096);
+  asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
+  const miss = asm.jcc(CC_NE);
+  asm.loadIndex(1, RCX, STATE, RAX, table + 8);
+  e.coldMemory(miss, kind, base, disp);
+}
+
+function load(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const size = e.ir.c[i] & 15, signed = (e.ir.c[i] & 16) !== 0;
+  const base = alloc.use(e.ir.a[i]);
+  // The result's register is chosen before the probe, so that what the exit describes is what it finds.
+  const dst = alloc.define();
+  probe(e, TLB_LOAD, base, e.ir.lo[i], size);
+  asm.loadSized(size, signed, dst, RCX, base, e.ir.lo[i]);
+}
+
+function store(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const size = e.ir.c[i], value = e.ir.b[i];
+  const base = alloc.use(e.ir.a[i]);
+  if (e.ir.isConst32(value)) {
+    probe(e, TLB_STORE, base, e.ir.lo[i], size);
+    asm.storeSizedImm(size, RCX, base, e.ir.lo[i], e.ir.lo[value]);
+    return;
+  }
+  const src = alloc.use(value);
+  probe(e, TLB_STORE, base, e.ir.lo[i], size);
+  asm.storeSized(size, RCX, base, e.ir.lo[i], src);
+}
+
+function fload(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const dst = alloc.defineXmm();
+  probe(e, TLB_LOAD, base, e.ir.lo[i], e.ir.c[i]);
+  asm.fload(e.ir.c[i], dst, RCX, base, e.ir.lo[i]);
+}
+
+function fstore(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const src = alloc.use(e.ir.b[i]) - XMM;
+  probe(e, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
+  asm.fstore(e.ir.c[i], RCX, base, e.ir.lo[i], src);
+}
+
+function translateStore(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const dst = alloc.define();
+  probe(e, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
+  asm.leaIndex(1, dst, RCX, base, e.ir.lo[i]);
+}
+
+function hostLoad(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  asm.loadSized(e.ir.c[i] & 15, (e.ir.c[i] & 16) !== 0, alloc.define(), base, -1, e.ir.lo[i]);
+}
+
+function hostStore(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const src = alloc.use(e.ir.b[i]);
+  asm.storeSized(e.ir.c[i], base, -1, e.ir.lo[i], src);
+}
+
+/** The host address of a place in the state block. */
+function stateAddress(e: Emitter, i: number): void {
+  e.asm.lea(1, e.alloc.define(), STATE, e.ir.lo[i] - STATE_BIAS);
+}
+
+/** Registers this file's emitters. */
+export function registerMemory(table: ((e: Emitter, i: number) => void)[]): void {
+  table[ir.OP_LOAD] = load;
+  table[ir.OP_STORE] = store;
+  table[ir.OP_FLOAD] = fload;
+  table[ir.OP_FSTORE] = fstore;
+  table[ir.OP_TRANSLATE_STORE] = translateStore;
+  table[ir.OP_HOST_LOAD] = hostLoad;
+  table[ir.OP_HOST_STORE] = hostStore;
+  table[ir.OP_STATE_ADDRESS] = stateAddress;
+}

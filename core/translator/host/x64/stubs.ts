@@ -1,0 +1,246 @@
+/**
+ * The fixed pieces of generated code: entry, exits, TLB refill, block lookup.
+ *
+ * Refill and lookup call the ISA's page walker, which is IR compiled to a function: virtual address in the
+ * first scratch slot, result in rax, every integer register but rbp and r15 clobbered, no FP.
+ */
+import {
+  JUMP_CACHE_BITS,
+  STATE_BUDGET,
+  STATE_ENTRY,
+  STATE_EPOCH_CONTEXT,
+  STATE_EXIT_ARG,
+  STATE_EXIT_REASON,
+  STATE_HOST_FP_CONTROL,
+  STATE_HOST_FP_DEFAULT,
+  STATE_JUMP_CACHE,
+  STATE_PC,
+  STATE_REGISTER_DUMP,
+  STATE_SCRATCH,
+  TLB_BITS,
+  TLB_FETCH,
+  TLB_LOAD,
+  tlbTable,
+} from "../../layout.ts";
+import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../backend.ts";
+import { ALU_ADD, ALU_AND, ALU_CMP, ALU_SUB, ALU_XOR, type Assembler, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
+import {
+  BUDGET,
+  CC_E,
+  CC_NE,
+  FIRST_VALUE_XMM,
+  R12,
+  R13,
+  R14,
+  R15,
+  R8,
+  RAX,
+  RBP,
+  RBX,
+  RCX,
+  RDI,
+  RDX,
+  RSI,
+  RSP,
+  STATE,
+  STATE_BIAS,
+  VALUE_REGISTERS,
+} from "./registers.ts";
+
+/** log2 of the number of entries in the table of blocks that the lookup stub searches. */
+export const BLOCK_TABLE_BITS = 16;
+/** Bytes per entry: pc (8), RAM page (4), context (4), code address (4), unused (12). */
+export const BLOCK_TABLE_ENTRY_BYTES = 32;
+
+/** Index of a pc in the block table. */
+export function blockTableIndex(pcLo: number): number {
+  return ((pcLo >>> 1) ^ (pcLo >>> 13)) & ((1 << BLOCK_TABLE_BITS) - 1);
+}
+
+const at = (offset: number): number => offset - STATE_BIAS;
+const dump = (register: number): number => at(STATE_REGISTER_DUMP + 8 * register);
+const CALLEE_SAVED = [RBX, RBP, R12, R13, R14, R15];
+
+/** Positions of the stubs in code memory. */
+export class Stubs {
+  /** Called from the host as f(state); runs the code at STATE_ENTRY. */
+  enter = 0;
+  /** Jumped to with a site number in eax, guest values in registers. */
+  site = 0;
+  /** Jumped to with a block number in eax: its budget does not suffice. */
+  budget = 0;
+  /** Jumped to with a link number in eax. */
+  link = 0;
+  /** Jumped to with the pc stored. */
+  leave = 0;
+  /** Jumped to with a pc in rax; all state stored. */
+  lookupIndirect = 0;
+  /** Jumped to with the address of a cell in ecx; all state stored. */
+  lookupCell = 0;
+  #exit = 0;
+  #dumpAndExit = 0;
+  readonly #refill = new Int32Array(8);
+
+  /**
+   * @param blockTable Host address of the block table (below 2^31).
+   * @param walkers Host address of four 8-byte code addresses: the fetch walker per MMU index.
+   */
+  constructor(
+    private readonly asm: Assembler,
+    private readonly blockTable: number,
+    private readonly walkers: number,
+  ) {}
+
+  /** Emits all stubs but the refills. */
+  emit(): void {
+    const { asm } = this;
+    this.enter = asm.pos;
+    for (const r of CALLEE_SAVED) asm.push(r);
+    asm.lea(1, STATE, RDI, STATE_BIAS);
+    asm.mxcsr(2, STATE, at(STATE_HOST_FP_CONTROL));
+    asm.load(0, BUDGET, STATE, at(STATE_BUDGET));
+    asm.jmpMem(STATE, at(STATE_ENTRY));
+
+    this.#exit = asm.pos;
+    asm.store(0, STATE, at(STATE_BUDGET), BUDGET);
+    asm.mxcsr(3, STATE, at(STATE_HOST_FP_CONTROL));
+    asm.mxcsr(2, STATE, at(STATE_HOST_FP_DEFAULT));
+    for (const r of CALLEE_SAVED.toReversed()) asm.pop(r);
+    asm.movImm(RAX, 0, 0);
+    asm.ret();
+
+    this.site = asm.pos;
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
+    this.#dumpIntegers();
+    this.#dumpAndExit = asm.pos;
+    for (let r = FIRST_VALUE_XMM; r < 16; r++) asm.fstore(8, STATE, -1, dump(16 + r), r);
+    this.#exitWith(EXIT_SITE);
+
+    this.budget = asm.pos;
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
+    this.#exitWith(EXIT_BUDGET);
+
+    this.link = asm.pos;
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
+    this.#exitWith(EXIT_LINK);
+
+    this.leave = asm.pos;
+    this.#exitWith(EXIT_LEAVE);
+
+    this.lookupIndirect = asm.pos;
+    this.#lookup();
+    // Fill the jump-cache entry.
+    asm.movRR(0, RCX, RAX);
+    asm.shiftImm(SHIFT_SHL, 0, RCX, 3);
+    asm.aluImm(ALU_AND, 0, RCX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
+    asm.storeIndex(1, STATE, RCX, at(STATE_JUMP_CACHE), RAX);
+    asm.storeIndex(0, STATE, RCX, at(STATE_JUMP_CACHE) + 8, RBX);
+    asm.storeIndex(0, STATE, RCX, at(STATE_JUMP_CACHE) + 12, RDX);
+    asm.jmpReg(RDX);
+
+    this.lookupCell = asm.pos;
+    asm.movRR(0, R12, RCX);
+    asm.load(1, RAX, R12, 16);
+    this.#lookup();
+    asm.store(0, R12, 0, RBX);
+    asm.store(1, R12, 8, RDX);
+    asm.jmpReg(RDX);
+  }
+
+  /** Emits the refill stub for one MMU index and kind, around the walker at the given position. */
+  emitRefill(mmuIndex: number, kind: number, walker: number): void {
+    const { asm } = this;
+    this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)] = asm.pos;
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
+    asm.store(1, STATE, at(STATE_SCRATCH), RDX);
+    this.#dumpIntegers();
+    asm.callTo(walker);
+    asm.test(1, RAX, RAX);
+    const failed = asm.jcc(CC_E);
+    for (const r of VALUE_REGISTERS) asm.load(1, r, STATE, dump(r));
+    asm.movRR(1, RCX, RAX);
+    asm.aluMem(ALU_SUB, 1, RCX, STATE, at(STATE_SCRATCH));
+    asm.ret();
+    asm.bind(failed);
+    asm.lea(1, RSP, RSP, 8); // drop the return address
+    asm.jmpTo(this.#dumpAndExit);
+  }
+
+  /** Position of the refill stub. */
+  refill(mmuIndex: number, kind: number): number {
+    return this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)];
+  }
+
+  #dumpIntegers(): void {
+    for (const r of VALUE_REGISTERS) this.asm.store(1, STATE, dump(r), r);
+  }
+
+  #exitWith(reason: number): void {
+    this.asm.storeImm(0, STATE, at(STATE_EXIT_REASON), reason);
+    this.asm.jmpTo(this.#exit);
+  }
+
+  /**
+   * pc in rax → code address in edx, epoch and context in ebx. Keeps rax and r12. Leaves with EXIT_LOOKUP
+   * where no code is known.
+   */
+  #lookup(): void {
+    const { asm } = this;
+    asm.load(0, RBX, STATE, at(STATE_EPOCH_CONTEXT));
+    asm.movRR(0, RCX, RBX);
+    asm.aluImm(ALU_AND, 0, RCX, 3); // MMU index
+    asm.movRR(0, R8, RCX);
+    asm.movRR(0, RDX, RCX);
+    asm.alu(ALU_ADD, 0, RCX, RCX);
+    asm.alu(ALU_ADD, 0, RCX, RDX);
+    asm.shiftImm(SHIFT_SHL, 0, RCX, TLB_BITS + 4); // three tables of 2^(TLB_BITS + 4) bytes each
+    asm.leaIndex(1, RSI, STATE, RCX, at(tlbTable(0, TLB_FETCH)));
+    asm.movRR(0, RDX, RAX);
+    asm.shiftImm(SHIFT_SHR, 0, RDX, 8);
+    asm.aluImm(ALU_AND, 0, RDX, ((1 << TLB_BITS) - 1) << 4);
+    asm.alu(ALU_ADD, 1, RSI, RDX);
+    asm.movRR(1, RDX, RAX);
+    asm.aluImm(ALU_AND, 1, RDX, -4096);
+    asm.aluMem(ALU_CMP, 1, RDX, RSI, 0);
+    const walk = asm.jcc(CC_NE);
+    asm.load(0, RDI, RSI, 8);
+    const found = asm.pos;
+    asm.movRR(0, RDX, RAX);
+    asm.shiftImm(SHIFT_SHR, 0, RDX, 1);
+    asm.movRR(0, RCX, RAX);
+    asm.shiftImm(SHIFT_SHR, 0, RCX, 13);
+    asm.alu(ALU_XOR, 0, RDX, RCX);
+    asm.aluImm(ALU_AND, 0, RDX, (1 << BLOCK_TABLE_BITS) - 1);
+    asm.shiftImm(SHIFT_SHL, 0, RDX, 5);
+    asm.aluMem(ALU_CMP, 1, RAX, RDX, this.blockTable);
+    const miss1 = asm.jcc(CC_NE);
+    asm.aluMem(ALU_CMP, 0, RDI, RDX, this.blockTable + 8);
+    const miss2 = asm.jcc(CC_NE);
+    asm.extend(1, false, RCX, RBX);
+    asm.aluMem(ALU_CMP, 0, RCX, RDX, this.blockTable + 12);
+    const miss3 = asm.jcc(CC_NE);
+    asm.load(0, RDX, RDX, this.blockTable + 16);
+    const done = asm.jmp();
+
+    asm.bind(walk);
+    asm.store(1, STATE, at(STATE_SCRATCH), RAX);
+    asm.push(RAX);
+    asm.push(R12);
+    asm.shiftImm(SHIFT_SHL, 0, R8, 3);
+    asm.load(1, RDX, R8, this.walkers);
+    asm.callReg(RDX);
+    asm.pop(R12);
+    asm.lea(0, RDI, RAX, -1);
+    asm.test(1, RAX, RAX);
+    asm.pop(RAX);
+    asm.load(0, RBX, STATE, at(STATE_EPOCH_CONTEXT)); // the walk may have dropped a translation
+    asm.jccTo(CC_NE, found);
+
+    asm.bind(miss1);
+    asm.bind(miss2);
+    asm.bind(miss3);
+    asm.store(1, STATE, at(STATE_PC), RAX);
+    this.#exitWith(EXIT_LOOKUP);
+    asm.bind(done);
+  }
+}

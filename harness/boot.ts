@@ -1,0 +1,204 @@
+/** Makes a machine from images and options. Everything that can be wrong with them is found here. */
+import { ENGINE_CHOICES, type EngineChoice, EngineUnavailableError, selectEngine } from "../accel/select.ts";
+import { formatBytes, ImageError } from "../core/boot/image_error.ts";
+import { MemoryError, PAGE_SIZE } from "../core/memory.ts";
+import { type Arch, ARCHS, type BoardOptions, BOARDS } from "./boards.ts";
+import type { HostDuration } from "./budget.ts";
+import { Driver, type ResetPolicy } from "./driver.ts";
+import { BootwrightError, HostError, InputError } from "./errors.ts";
+import { parseBytes } from "./quantity.ts";
+import { didYouMean } from "./suggest.ts";
+import { DEFAULT_TRANSCRIPT_BYTES } from "./transcript.ts";
+import { Vm } from "./vm.ts";
+
+/** An image: a path, a file URL, or its bytes. */
+export type ImageSource = string | URL | Uint8Array;
+
+/** What {@linkcode boot} makes a machine from. */
+export interface BootOptions {
+  /** Guest architecture. */
+  readonly arch: Arch;
+  /** Linux `Image` (also compressed), ELF file or flat binary. */
+  readonly kernel: ImageSource;
+  /** Initial RAM disk. @default none */
+  readonly initrd?: ImageSource;
+  /** The kernel's command line. @default "" */
+  readonly append?: string;
+  /** Firmware to run in place of the built-in one. @default none */
+  readonly firmware?: ImageSource;
+  /** RAM: `"512M"`, `"1G"`, or bytes. @default "512M" */
+  readonly memory?: string | number;
+  /** vCPUs. @default 1 */
+  readonly cpus?: number;
+  /** What executes the guest. "auto" takes the fastest that this host allows. @default "auto" */
+  readonly engine?: EngineChoice;
+  /**
+   * What a guest's own reset is: the end ("exit"), or a start over ("reboot", up to 16 times).
+   *
+   * @default "exit"
+   */
+  readonly onReset?: ResetPolicy;
+  /** Wall time that any one wait may take before the verdict is "host too slow". @default host("5m") */
+  readonly watchdog?: HostDuration;
+  /** Bytes of each console's output to keep. @default 67108864 (64 MiB) */
+  readonly transcriptBytes?: number;
+}
+
+const MIN_TRANSCRIPT_BYTES = 4096;
+const KNOWN_OPTIONS = [
+  "arch",
+  "kernel",
+  "initrd",
+  "append",
+  "firmware",
+  "memory",
+  "cpus",
+  "engine",
+  "onReset",
+  "watchdog",
+  "transcriptBytes",
+];
+
+/**
+ * Makes a machine. It stands still until something is awaited of it.
+ *
+ * @example
+ * ```ts
+ * import { boot, guest } from "@bootwright/bootwright";
+ *
+ * await using vm = await boot({ arch: "riscv64", kernel: "hello.elf" });
+ * await vm.console.waitFor(/Hello from (\w+)/, { within: guest("1s") });
+ * ```
+ * @throws {InputError} when an option or an image cannot be used.
+ * @throws {HostError} when the host lacks what the machine needs.
+ */
+export async function boot(options: BootOptions): Promise<Vm> {
+  checkOptions(options);
+  const { arch, cpus = 1 } = options;
+  const row = BOARDS[arch];
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > row.maxCpus) {
+    throw new InputError(`A ${arch} machine has 1 to ${row.maxCpus} vCPUs, not ${cpus}.`);
+  }
+  const ramBytes = memoryBytes(options.memory ?? "512M");
+  try {
+    const [selection, kernel, initrd, firmware] = await Promise.all([
+      selectEngine(options.engine ?? "auto"),
+      readImage(options.kernel, "kernel"),
+      options.initrd === undefined ? undefined : readImage(options.initrd, "initrd"),
+      options.firmware === undefined ? undefined : readImage(options.firmware, "firmware"),
+    ]);
+    const boardOptions: BoardOptions = {
+      memory: selection.memory,
+      ramBytes,
+      vcpus: cpus,
+      kernel: kernel.bytes,
+      kernelName: kernel.name,
+      ...(initrd && { initrd: initrd.bytes, initrdName: initrd.name }),
+      ...(firmware && { firmware: firmware.bytes, firmwareName: firmware.name }),
+      append: options.append ?? "",
+    };
+    const board = await row.create(boardOptions);
+    const engine = selection.create(board.machine);
+    const driver = new Driver(board, engine, options.onReset ?? "exit", options.watchdog);
+    return new Vm(driver, {
+      arch,
+      notice: selection.notice,
+      transcriptBytes: options.transcriptBytes ?? DEFAULT_TRANSCRIPT_BYTES,
+      command: reproduceCommand(options),
+    });
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+function checkOptions(options: BootOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN_OPTIONS.includes(name)) {
+      throw new InputError(`boot() has no option "${name}".${didYouMean(name, KNOWN_OPTIONS)}`);
+    }
+  }
+  oneOf("architecture", options.arch, ARCHS);
+  if (options.engine !== undefined) oneOf("engine", options.engine, ENGINE_CHOICES);
+  if (options.onReset !== undefined) oneOf("onReset", options.onReset, ["exit", "reboot"]);
+  const { transcriptBytes } = options;
+  if (transcriptBytes !== undefined && !(transcriptBytes >= MIN_TRANSCRIPT_BYTES)) {
+    throw new InputError(`transcriptBytes is ${MIN_TRANSCRIPT_BYTES} or more, not ${transcriptBytes}.`);
+  }
+}
+
+function oneOf(what: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new InputError(
+    `There is no ${what} "${value}".${didYouMean(String(value), allowed)} There is: ${allowed.join(", ")}.`,
+  );
+}
+
+/** Bytes of RAM, checked against what the host has where it tells. */
+function memoryBytes(size: string | number): number {
+  const bytes = parseBytes(size, "Memory");
+  if (bytes === 0) throw new InputError("A guest needs memory; 0 bytes are none.");
+  if (bytes % PAGE_SIZE !== 0) {
+    throw new InputError(`Memory is a multiple of ${PAGE_SIZE} bytes, not ${bytes}.`);
+  }
+  const hostBytes = hostMemoryBytes();
+  if (hostBytes !== undefined && bytes > hostBytes) {
+    throw new InputError(
+      `The guest's memory of ${formatBytes(bytes)} is more than the host's ${
+        formatBytes(hostBytes)
+      }; ask for less.`,
+    );
+  }
+  return bytes;
+}
+
+/** The host's memory, where the permission to ask was granted. */
+export function hostMemoryBytes(): number | undefined {
+  const permission = { name: "sys", kind: "systemMemoryInfo" } as const;
+  if (Deno.permissions.querySync(permission).state !== "granted") return undefined;
+  return Deno.systemMemoryInfo().total;
+}
+
+async function readImage(source: ImageSource, what: string): Promise<{ bytes: Uint8Array; name: string }> {
+  if (source instanceof Uint8Array) return { bytes: source, name: `the ${what}` };
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new InputError(`The ${what} is a path, a file URL or bytes.`);
+  }
+  const name = String(source);
+  try {
+    return { bytes: await Deno.readFile(source), name };
+  } catch (error) {
+    throw new InputError(`The ${what} ${name} cannot be read: ${reason(error)}.`, { cause: error });
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.NotCapable) return "the permission --allow-read was not granted for it";
+  if (error instanceof Deno.errors.PermissionDenied) return "the host denies access to it";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** An error of a lower layer as the harness's own. */
+function translated(error: unknown): unknown {
+  if (error instanceof BootwrightError || !(error instanceof Error)) return error;
+  if (error instanceof ImageError || error instanceof RangeError) {
+    return new InputError(error.message, { cause: error });
+  }
+  if (error instanceof MemoryError || error instanceof EngineUnavailableError) {
+    return new HostError(error.message, { cause: error });
+  }
+  return error;
+}
+
+/** The command that makes the same machine; undefined where an image has no file. */
+function reproduceCommand(options: BootOptions): readonly string[] | undefined {
+  const words = ["bootwright", "run", "--arch", options.arch];
+  for (const name of ["kernel", "initrd", "firmware", "append", "memory", "cpus", "engine"] as const) {
+    const value = options[name];
+    if (value === undefined) continue;
+    if (value instanceof Uint8Array) return undefined;
+    words.push(`--${name}`, value instanceof URL ? value.pathname : String(value));
+  }
+  return words;
+}

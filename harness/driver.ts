@@ -1,0 +1,141 @@
+/**
+ * Moves a machine, and only while somebody awaits it. The machine runs in slices of a few milliseconds of
+ * host time with a turn of the event loop between them, so that timers, signals and output go on. How the
+ * slices fall changes nothing the guest can see.
+ */
+import type { Engine } from "../accel/engine.ts";
+import type { Board } from "../core/boards/board.ts";
+import type { Machine } from "../core/machine.ts";
+import { formatNs, guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
+import { InputError } from "./errors.ts";
+import type { VmExit } from "./exit.ts";
+
+/** How long a wait may take, on either clock. */
+export interface WaitOptions {
+  /** Guest time. @default guest("60s") */
+  readonly within?: GuestDuration;
+  /** Wall time, for this wait alone. @default the machine's `watchdog` */
+  readonly watchdog?: HostDuration;
+}
+
+/** What to do when the guest resets itself. */
+export type ResetPolicy = "exit" | "reboot";
+
+/** Reboots after which `onReset: "reboot"` takes the guest to be resetting in a loop. */
+export const MAX_REBOOTS = 16;
+
+const SLICE_MS = 8;
+
+/** Runs one machine. */
+export class Driver {
+  /** Called after every slice. */
+  onSlice: () => void = () => {};
+  readonly machine: Machine;
+  #running = false;
+  #closed = false;
+  #reboots = 0;
+  #idle: Promise<void> = Promise.resolve();
+  readonly #watchdog: HostDuration;
+
+  constructor(
+    readonly board: Board,
+    readonly engine: Engine,
+    private readonly onReset: ResetPolicy,
+    watchdog: HostDuration = host("5m"),
+  ) {
+    this.machine = board.machine;
+    hostMs(watchdog);
+    this.#watchdog = watchdog;
+  }
+
+  /** @throws {InputError} while another wait is under way, and after the machine was closed. */
+  assertIdle(): void {
+    this.assertOpen();
+    if (this.#running) {
+      throw new InputError("Another wait on this machine is under way; await it before starting the next.");
+    }
+  }
+
+  /** @throws {InputError} after the machine was closed. */
+  assertOpen(): void {
+    if (this.#closed) throw new InputError("This machine was closed; boot another one.");
+  }
+
+  /**
+   * Runs the machine until `done()`, which is asked whenever the machine stops.
+   *
+   * @returns undefined when done, else why not.
+   */
+  advance(done: () => boolean, options: WaitOptions): Promise<VmExit | undefined> {
+    this.assertIdle();
+    const within = options.within ?? guest("60s");
+    const limitNs = this.machine.clock.nowNs + guestNs(within);
+    const watchdogMs = hostMs(options.watchdog ?? this.#watchdog);
+    const result = this.#advance(done, within, limitNs, watchdogMs);
+    this.#idle = result.then(() => {}, () => {});
+    return result;
+  }
+
+  /** Makes the wait under way ask whether it is done, at the next instruction boundary. */
+  stop(): void {
+    this.machine.requestStop();
+  }
+
+  /** Starts over, by the board's reset button. */
+  reset(): void {
+    this.machine.exit = undefined;
+    this.board.reset();
+  }
+
+  /** New input: a machine that could never progress now may. */
+  revive(): void {
+    if (this.machine.exit?.kind === "hang") this.machine.exit = undefined;
+  }
+
+  /** Ends the wait under way, if any, and frees machine and engine. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#idle;
+    this.engine.dispose();
+    this.machine.dispose();
+  }
+
+  async #advance(
+    done: () => boolean,
+    within: GuestDuration,
+    limitNs: number,
+    watchdogMs: number,
+  ): Promise<VmExit | undefined> {
+    const { machine } = this;
+    const deadline = performance.now() + watchdogMs;
+    this.#running = true;
+    try {
+      while (!done()) {
+        this.assertOpen();
+        if (machine.exit?.kind === "reset" && this.onReset === "reboot" && this.#reboots < MAX_REBOOTS) {
+          this.#reboots++;
+          this.reset();
+        }
+        if (machine.exit) return machine.exit;
+        if (machine.clock.nowNs >= limitNs) {
+          return { kind: "guestBudget", detail: `${formatNs(within.ns)} of guest time went by` };
+        }
+        const now = performance.now();
+        if (now >= deadline) {
+          return {
+            kind: "hostWatchdog",
+            detail: `the host's watchdog struck after ${watchdogMs / 1000} s of wall time; ` +
+              "the host may be too slow or too busy for this guest",
+          };
+        }
+        machine.run(this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
+        this.onSlice();
+        if (!done()) await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+      return undefined;
+    } finally {
+      this.#running = false;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/** The harness's errors. Each names its verdict, so that a runner can tell whose fault it was. */
+import { describeExit, type VmExit } from "./exit.ts";
+
+/**
+ * Whose fault an error is: the caller's (`usage`), the guest's (`guest`), the host's (`host`), or nobody's
+ * because wall time ran out (`watchdog`).
+ */
+export type Verdict = "usage" | "guest" | "host" | "watchdog";
+
+/** What every error of the harness is. */
+export abstract class BootwrightError extends Error {
+  /** Whose fault it is. */
+  abstract readonly verdict: Verdict;
+}
+
+/** An option, image or argument that cannot be used; the message says which and what would do. */
+export class InputError extends BootwrightError {
+  override name = "InputError";
+  readonly verdict = "usage";
+}
+
+/** The host lacks something: memory, a permission, a processor the engine knows. */
+export class HostError extends BootwrightError {
+  override name = "HostError";
+  readonly verdict = "host";
+}
+
+/** Where one vCPU stands. */
+export interface CpuPosition {
+  /** Which one. */
+  readonly index: number;
+  /** Program counter. */
+  readonly pc: bigint;
+  /** Privilege mode, in words. */
+  readonly mode: string;
+  /** What it is doing. */
+  readonly state: "running" | "waiting" | "stopped";
+}
+
+/** The facts of a machine at the moment something failed. */
+export interface MachineReport {
+  /** Guest time in ns. */
+  readonly guestTimeNs: number;
+  /** Instructions retired by all vCPUs. */
+  readonly instructions: number;
+  /** Where every vCPU stands. */
+  readonly cpus: readonly CpuPosition[];
+  /** The last lines of the console. */
+  readonly lastLines: readonly string[];
+  /** A command that shows the same, where the machine was made from files. */
+  readonly reproduce: string | undefined;
+}
+
+/** A wait did not end as the test wanted. */
+export class WaitError extends BootwrightError {
+  override name = "WaitError";
+  readonly verdict: Verdict;
+
+  /**
+   * @param wanted What was waited for, in words.
+   * @param exit Why the wait ended instead.
+   * @param nearestMiss The console line most like what was wanted, if any is.
+   * @param report The machine's facts.
+   */
+  constructor(
+    readonly wanted: string,
+    readonly exit: VmExit,
+    readonly nearestMiss: string | undefined,
+    readonly report: MachineReport,
+  ) {
+    super(waitMessage(wanted, exit, nearestMiss, report));
+    this.verdict = exit.kind === "hostWatchdog" ? "watchdog" : "guest";
+  }
+}
+
+function waitMessage(
+  wanted: string,
+  exit: VmExit,
+  nearest: string | undefined,
+  report: MachineReport,
+): string {
+  const seconds = (report.guestTimeNs / 1e9).toFixed(3);
+  const lines = [
+    `Waited for ${wanted}, but ${describeExit(exit)}.`,
+    ...(nearest === undefined ? [] : [`  nearest miss: ${nearest}`]),
+    `  guest time ${seconds} s, ${report.instructions} instructions`,
+    ...report.cpus.map((cpu) =>
+      `  cpu ${cpu.index}: pc 0x${cpu.pc.toString(16)}, ${cpu.mode} mode, ${cpu.state}`
+    ),
+  ];
+  if (report.lastLines.length > 0) {
+    lines.push(`  last console lines:`, ...report.lastLines.map((line) => `  | ${line}`));
+  } else {
+    lines.push("  the console is empty");
+  }
+  if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
+  return lines.join("\n");
+}

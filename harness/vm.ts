@@ -1,0 +1,207 @@
+/**
+ * A machine in a test author's hands. It moves only while something of it is awaited; in between, the world
+ * stands still and can be looked at.
+ */
+import type { Timer } from "../core/clock.ts";
+import type { Arch } from "./boards.ts";
+import { formatNs, type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
+import { Console } from "./console.ts";
+import { Cpu } from "./cpu.ts";
+import type { Driver, WaitOptions } from "./driver.ts";
+import { InputError, type MachineReport, WaitError } from "./errors.ts";
+import type { VmExit, VmExitKind } from "./exit.ts";
+import { GuestMemory } from "./guest_memory.ts";
+
+/** What {@linkcode boot} tells a machine about itself. */
+export interface VmFacts {
+  /** Guest architecture. */
+  readonly arch: Arch;
+  /** Why "auto" settled for the interpreter, where it did. */
+  readonly notice: string | undefined;
+  /** Bytes of each console's output to keep. */
+  readonly transcriptBytes: number;
+  /** The command line that makes the same machine. */
+  readonly command: readonly string[] | undefined;
+}
+
+/** The engine of a machine. */
+export interface EngineInfo {
+  /** "dbt" or "interpreter". */
+  readonly name: string;
+  /** Whether the same inputs give the same run, to the bit. */
+  readonly deterministic: boolean;
+  /** One sentence when "auto" had to settle for the interpreter. */
+  readonly notice: string | undefined;
+}
+
+/** What {@linkcode Vm.waitForExit} may be asked. */
+export interface ExitOptions extends WaitOptions {
+  /** The only kinds of exit that are wanted; any other throws. @default every kind is returned */
+  readonly kind?: VmExitKind | readonly VmExitKind[];
+}
+
+/** One guest computer. */
+export class Vm implements AsyncDisposable {
+  /** Guest architecture. */
+  readonly arch: Arch;
+  /** What executes the guest. */
+  readonly engine: EngineInfo;
+  /** The console: the first serial line. */
+  readonly console: Console;
+  /** Guest memory. */
+  readonly memory: GuestMemory;
+  readonly #driver: Driver;
+  readonly #serial: readonly Console[];
+  readonly #cpus: readonly Cpu[];
+  readonly #command: readonly string[] | undefined;
+  readonly #steps: string[] = [];
+  readonly #runEnd: Timer;
+
+  /** Machines are made by {@linkcode boot}. */
+  constructor(driver: Driver, facts: VmFacts) {
+    const { machine, engine } = driver;
+    const assertOpen = () => driver.assertOpen();
+    this.#driver = driver;
+    this.#runEnd = machine.clock.timer(() => driver.stop());
+    this.#command = facts.command;
+    this.arch = facts.arch;
+    this.engine = { name: engine.name, deterministic: engine.deterministic, notice: facts.notice };
+    this.memory = new GuestMemory(machine, assertOpen);
+    this.#cpus = machine.vcpus.map((vcpu) => new Cpu(vcpu, assertOpen));
+    const report = () => this.report();
+    this.#serial = driver.board.serial.map((port, line) => {
+      // The command line drives the console only; its steps are what a reproduction repeats.
+      const record = (step: string, text: string) => {
+        if (line === 0 && this.#steps.length < MAX_STEPS) this.#steps.push(`--${step}`, text);
+      };
+      return new Console({ driver, report, record }, port, facts.transcriptBytes);
+    });
+    this.console = this.#serial[0];
+    driver.onSlice = () => this.#serial.forEach((line) => line.flush());
+  }
+
+  /** Guest time in ns: instructions retired plus idle time skipped. */
+  get guestTimeNs(): number {
+    return this.#driver.machine.clock.nowNs;
+  }
+
+  /** Instructions retired by all vCPUs. */
+  get instructions(): number {
+    return this.#driver.machine.clock.instructions;
+  }
+
+  /** Why the machine stopped for good; undefined while it can go on. */
+  get exit(): VmExit | undefined {
+    return this.#driver.machine.exit;
+  }
+
+  /** The engine's counters: blocks translated, TLB fills, exits by cause. */
+  get statistics(): Readonly<Record<string, number>> {
+    return this.#driver.engine.statistics();
+  }
+
+  /** How many vCPUs there are. */
+  get cpuCount(): number {
+    return this.#cpus.length;
+  }
+
+  /** A vCPU. @throws {InputError} when there is none of that number. */
+  cpu(index: number): Cpu {
+    const cpu = this.#cpus[index];
+    if (!cpu) throw new InputError(`There is no vCPU ${index}; this machine has ${this.#cpus.length}.`);
+    return cpu;
+  }
+
+  /** A serial line; line 0 is the console. @throws {InputError} when there is none of that number. */
+  serial(index: number): Console {
+    const line = this.#serial[index];
+    if (!line) {
+      throw new InputError(`There is no serial line ${index}; this board has ${this.#serial.length}.`);
+    }
+    return line;
+  }
+
+  /**
+   * Lets guest time pass. An idle guest's time passes at once.
+   *
+   * @returns the exit, if the machine came to its end in that time.
+   * @throws {WaitError} when the watchdog strikes.
+   */
+  async run(
+    options: { readonly for: GuestDuration; readonly watchdog?: HostDuration },
+  ): Promise<VmExit | undefined> {
+    this.#driver.assertIdle();
+    const { clock } = this.#driver.machine;
+    const endNs = clock.nowNs + guestNs(options.for);
+    this.#driver.revive();
+    // A pending timer: a guest that waits for nothing may do so for the time asked.
+    this.#runEnd.arm(endNs);
+    const done = () => clock.nowNs >= endNs;
+    try {
+      const exit = await this.#driver.advance(done, { within: options.for, watchdog: options.watchdog });
+      if (exit?.kind === "hostWatchdog") {
+        throw new WaitError(
+          `${formatNs(options.for.ns)} of guest time to pass`,
+          exit,
+          undefined,
+          this.report(),
+        );
+      }
+      return exit;
+    } finally {
+      this.#runEnd.disarm();
+    }
+  }
+
+  /**
+   * Runs the machine to its end.
+   *
+   * @returns how it ended; a spent budget and a struck watchdog are values too.
+   * @throws {WaitError} when `kind` names others than how it ended.
+   */
+  async waitForExit(options: ExitOptions = {}): Promise<VmExit> {
+    const exit = await this.#driver.advance(() => false, options);
+    const ended = exit!;
+    const wanted = options.kind === undefined ? undefined : [options.kind].flat();
+    if (wanted && !wanted.includes(ended.kind)) {
+      throw new WaitError(`the guest to end by ${wanted.join(" or ")}`, ended, undefined, this.report());
+    }
+    return ended;
+  }
+
+  /** Pulls the plug: the machine's exit is "poweroff", whatever the guest thinks of it. */
+  poweroff(): void {
+    this.#driver.assertIdle();
+    this.#driver.revive();
+    this.#driver.machine.requestExit({ kind: "poweroff" });
+  }
+
+  /** Presses reset: images are loaded again, devices and vCPUs are as after power-on. Guest time goes on. */
+  reset(): void {
+    this.#driver.assertIdle();
+    this.#driver.reset();
+  }
+
+  /** The machine's facts, as errors show them. */
+  report(): MachineReport {
+    return {
+      guestTimeNs: this.guestTimeNs,
+      instructions: this.instructions,
+      cpus: this.#cpus.map((cpu) => cpu.position()),
+      lastLines: this.console.lastLines(30),
+      reproduce: this.#command && [...this.#command, ...this.#steps].map(shellWord).join(" "),
+    };
+  }
+
+  /** Ends any wait under way and frees the machine. `await using` does it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#driver.close();
+  }
+}
+
+const MAX_STEPS = 200;
+
+/** A word as a POSIX shell reads it back. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

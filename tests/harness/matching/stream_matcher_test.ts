@@ -1,0 +1,155 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { InputError } from "../../../harness/errors.ts";
+import { type Pattern, SMALL_WINDOW, StreamMatcher } from "../../../harness/matching/stream_matcher.ts";
+
+/** Streams `text`; gives the offset after the character that completed the first match, and the match. */
+function firstMatch(
+  patterns: Pattern[],
+  text: string,
+): [end: number, text: string, pattern: number] | undefined {
+  const matcher = new StreamMatcher(patterns);
+  for (let i = 0; i < text.length; i++) {
+    if (!matcher.feed(text.charCodeAt(i))) continue;
+    const found = matcher.confirm(text.slice(0, i + 1), Math.max(0, i + 1 - matcher.window));
+    if (found) return [i + 1, found.match[0], found.pattern];
+  }
+  return undefined;
+}
+
+/** The same, by asking the RegExp about every prefix. */
+function oracle(pattern: RegExp, text: string): [number, string, number] | undefined {
+  const expression = new RegExp(pattern.source, [...new Set(`gm${pattern.flags}`)].join(""));
+  for (let i = 1; i <= text.length; i++) {
+    expression.lastIndex = 0;
+    const match = expression.exec(text.slice(0, i));
+    if (match) return [i, match[0], 0];
+  }
+  return undefined;
+}
+
+Deno.test("a string matches on its last character", () => {
+  assertEquals(firstMatch(["login: "], "debian login: root"), [14, "login: ", 0]);
+});
+
+Deno.test("a string's special characters stand for themselves", () => {
+  assertEquals(firstMatch(["[ OK ] a+b (1.0)?"], "x [ OK ] a+b (1.0)? y")?.[0], 19);
+});
+
+Deno.test("of several patterns the one completed first wins, the first listed on a tie", () => {
+  assertEquals(firstMatch(["panic", "login:", /log.n:/], "login: panic"), [6, "login:", 1]);
+  assertEquals(firstMatch([/lo.in:/, "login:"], "login:"), [6, "login:", 0]);
+});
+
+Deno.test("a greedy end matches at the earliest character", () => {
+  assertEquals(firstMatch([/\d+/], "n=42\n"), [3, "4", 0]);
+  assertEquals(firstMatch([/(\d+)\n/], "n=42\n"), [5, "42\n", 0]);
+});
+
+Deno.test("^ and $ are the ends of lines", () => {
+  assertEquals(firstMatch([/^# $/], "a # \r\n# "), [8, "# ", 0]);
+});
+
+Deno.test("patterns decided after their end are found where they are decided", () => {
+  for (
+    const [pattern, text] of [
+      [/foo(?=bar)/, "foo foobar"],
+      [/foo(?!bar)/, "foobar foo"],
+      [/: \b/, "a: \nb: c"],
+      [/o\B/, "o fo ox"],
+      [/(?<=^key )\w\w/, "no key ab\nkey xy"],
+      [/(\w)\1/, "abcdeffg"],
+      [/(?<q>['"]).*\k<q>/, `say "it's" it`],
+      [/[\p{Lu}--[A-Z]]/v, "abcÄ"],
+    ] as [RegExp, string][]
+  ) {
+    assertEquals(firstMatch([pattern], text), oracle(pattern, text), String(pattern));
+  }
+});
+
+Deno.test("characters outside of ASCII match, in every flag", () => {
+  for (
+    const [pattern, text] of [
+      [/größe \d/, "die größe 7"],
+      [/a.c/u, "a😀c"],
+      [/😀{2}!/u, "😀 😀😀!"],
+      [/[^a]😀/, "a😀b😀"],
+      [/[😀-😂]x/u, "😁x"],
+      [/\u{1F600}/u, "x😀"],
+      [/\p{L}+!/u, "åé!"],
+      [/k/iu, "\u212a"],
+      [/[^\u212a]s/iu, "\u212as ks as"],
+      [/[^\W]z/iu, "\u017fz"],
+      [/\x41\cI\t\0/, "A\t\t\0"],
+    ] as [RegExp, string][]
+  ) {
+    assertEquals(firstMatch([pattern], text), oracle(pattern, text), String(pattern));
+  }
+});
+
+Deno.test("random patterns match where the RegExp itself first does", () => {
+  let seed = 12345;
+  const random = (n: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
+  const atom = (depth: number): string => {
+    switch (random(depth > 0 ? 9 : 6)) {
+      case 0:
+        return "ab\nc"[random(4)];
+      case 1:
+        return ["[ab]", "[^a]", "[^\\n]", "\\w", "\\s", "[\\d-]", "\\W"][random(7)];
+      case 2:
+        return ".";
+      case 3:
+        return ["^", "$", "\\b", "b", "é"][random(5)];
+      case 4:
+      case 5:
+        return "abc"[random(3)];
+      case 6:
+        return `(${alternatives(depth - 1)})`;
+      case 7:
+        return `(?:${alternatives(depth - 1)})${["*", "+", "?", "{2}", "{1,3}", "{2,}", "*?"][random(7)]}`;
+      default:
+        return `(${atom(0)})${["", "\\1"][random(2)]}`;
+    }
+  };
+  const sequence = (depth: number) => Array.from({ length: 1 + random(4) }, () => atom(depth)).join("");
+  const alternatives = (depth: number): string =>
+    random(3) ? sequence(depth) : `${sequence(depth)}|${sequence(depth)}`;
+  let tried = 0;
+  for (let round = 0; round < 4000; round++) {
+    let pattern: RegExp;
+    try {
+      pattern = new RegExp(alternatives(2), ["", "i", "s", "u", "iu"][random(5)]);
+      if (new RegExp(pattern.source, `${pattern.flags}m`).test("")) continue;
+    } catch {
+      continue;
+    }
+    const text = Array.from({ length: 24 }, () => "aabbc \né-A1"[random(11)]).join("");
+    assertEquals(firstMatch([pattern], text), oracle(pattern, text), `${pattern} in ${JSON.stringify(text)}`);
+    tried++;
+  }
+  assert(tried > 1500, `only ${tried} patterns were tried`);
+});
+
+Deno.test("a pattern that can match nothing is refused", () => {
+  for (const pattern of ["", /a*/, /^/, /$/, /x|/]) {
+    assertThrows(() => new StreamMatcher([pattern]), InputError, "empty string");
+  }
+  assertThrows(() => new StreamMatcher([]), InputError, "no pattern");
+});
+
+Deno.test("patterns too large for an automaton still match", () => {
+  const pattern = /(?:a{100}){100}b/;
+  assertEquals(new StreamMatcher([pattern]).window, SMALL_WINDOW);
+  assertEquals(firstMatch([/(?:(?:xy){50}){60}|end/], "the end"), [7, "end", 0]);
+});
+
+Deno.test("ten megabytes pass forty rules in a few seconds", () => {
+  const rules = Array.from(
+    { length: 40 },
+    (_, i) => new RegExp(`^\\[ *[\\d.]+\\] rule ${i}: (.*) at [0-9a-f]+`),
+  );
+  const matcher = new StreamMatcher(rules);
+  const line = "[    1.234567] riscv-plic: mapped 53 interrupts with 1 handlers for 2 contexts.\n";
+  const start = performance.now();
+  for (let i = 0; i < 10e6; i++) assert(!matcher.feed(line.charCodeAt(i % line.length)));
+  assert(performance.now() - start < 5000);
+});
