@@ -1,1 +1,28 @@
-export {};
+/**
+ * Boots operating-system kernels inside tests: type at them, assert on what they print and on what they are.
+ *
+ * @example
+ * ```ts
+ * import { boot, guest } from "@bootwright/bootwright";
+ *
+ * await using vm = await boot({ arch: "riscv64", kernel: "hello.elf" });
+ * const hit = await vm.console.waitFor(/Hello from (\w+)/, { within: guest("1s") });
+ * ```
+ * @module
+ */
+export { boot } from "./harness/boot.ts";
+export type { BootOptions, ImageSource } from "./harness/boot.ts";
+export type { Arch } from "./harness/boards.ts";
+export { guest, host } from "./harness/budget.ts";
+export type { GuestDuration, HostDuration } from "./harness/budget.ts";
+export type { Console, ConsoleHit } from "./harness/console.ts";
+export type { Cpu } from "./harness/cpu.ts";
+export type { ResetPolicy, WaitOptions } from "./harness/driver.ts";
+export { BootwrightError, HostError, InputError, WaitError } from "./harness/errors.ts";
+export type { CpuPosition, MachineReport, Verdict } from "./harness/errors.ts";
+export type { VmExit, VmExitKind } from "./harness/exit.ts";
+export type { GuestMemory, VirtualOptions } from "./harness/guest_memory.ts";
+export type { Pattern } from "./harness/matching/stream_matcher.ts";
+export type { EngineInfo, ExitOptions, Vm } from "./harness/vm.ts";
+export type { EngineChoice } from "./accel/select.ts";
+export type { MachineExit } from "./core/machine.ts";

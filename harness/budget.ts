@@ -55,13 +55,6 @@ export function host(text: string): HostDuration {
   return { clock: "host", ms: parseNs(text) / 1e6 };
 }
 
-/** `12.345 s`, as reports show guest and host time. */
-export function formatNs(ns: number): string {
-  if (ns >= 1e9) return `${(ns / 1e9).toFixed(3)} s`;
-  if (ns >= 1e6) return `${(ns / 1e6).toFixed(3)} ms`;
-  return `${Math.round(ns)} ns`;
-}
-
 /** The nanoseconds of a guest budget; refuses anything that is not one, whatever the types said. */
 export function guestNs(budget: GuestDuration): number {
   if (budget?.clock !== "guest") {

@@ -6,8 +6,9 @@ import type { Timer } from "../core/clock.ts";
 import type { SerialPort } from "../core/devices/serial_port.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
 import { InputError, type MachineReport, WaitError } from "./errors.ts";
+import { escapeText } from "./escapes.ts";
 import type { VmExit } from "./exit.ts";
-import { describePattern, type Pattern, StreamMatcher } from "./matching/stream_matcher.ts";
+import { describePattern, type Pattern, patternSource, StreamMatcher } from "./matching/stream_matcher.ts";
 import { nearestMiss } from "./matching/nearest_miss.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -106,9 +107,7 @@ export class Console {
     driver.assertIdle();
     const patterns = Array.isArray(pattern) ? pattern as readonly Pattern[] : [pattern as Pattern];
     const matcher = new StreamMatcher(patterns);
-    for (const one of patterns) {
-      this.#host.record("expect", typeof one === "string" ? escape(one) : one.source);
-    }
+    this.#host.record("expect", patterns.map(patternSource).join("|"));
     this.#patterns = patterns;
     this.#hit = undefined;
     this.#replay(matcher);
@@ -136,7 +135,7 @@ export class Console {
     const { driver } = this.#host;
     driver.assertIdle();
     if (typeof text !== "string") throw new InputError("type() wants a string.");
-    this.#host.record("send", text);
+    this.#host.record("send", escapeText(text));
     this.#typed = new TextEncoder().encode(text);
     this.#delivered = 0;
     if (this.#typed.length === 0) return;
@@ -234,9 +233,4 @@ export class Console {
       this.#host.driver.stop();
     }
   }
-}
-
-/** A string as the source of the RegExp that matches it. */
-function escape(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }

@@ -6,7 +6,8 @@
 import type { Engine } from "../accel/engine.ts";
 import type { Board } from "../core/boards/board.ts";
 import type { Machine } from "../core/machine.ts";
-import { formatNs, guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
+import { guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
+import { formatNs } from "./format.ts";
 import { InputError } from "./errors.ts";
 import type { VmExit } from "./exit.ts";
 
@@ -110,6 +111,9 @@ export class Driver {
     const { machine } = this;
     const deadline = performance.now() + watchdogMs;
     this.#running = true;
+    // Nothing moves before the caller has its promise: whether a second wait is one too many must not depend
+    // on how quickly the first is over.
+    await undefined;
     try {
       while (!done()) {
         this.assertOpen();

@@ -4,7 +4,8 @@
  */
 import type { Timer } from "../core/clock.ts";
 import type { Arch } from "./boards.ts";
-import { formatNs, type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
+import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
+import { formatNs } from "./format.ts";
 import { Console } from "./console.ts";
 import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";

@@ -21,7 +21,7 @@ import { Plic } from "../devices/plic.ts";
 import { TestFinisher } from "../devices/test_finisher.ts";
 import { Uart16550 } from "../devices/uart16550.ts";
 import { Machine } from "../machine.ts";
-import type { HostMemory } from "../memory.ts";
+import { type HostMemory, PAGE_SIZE } from "../memory.ts";
 import type { Board } from "./board.ts";
 import {
   IRQ_RTC,
@@ -37,6 +37,9 @@ import { virtRiscv64DeviceTree } from "./riscv/device_tree.ts";
 import { FW_DYNAMIC_INFO_BYTES, fwDynamicInfo } from "./riscv/fw_dynamic.ts";
 import { Sbi } from "./riscv/sbi.ts";
 import { pendSupervisorSoftware, startMachineMode, startSupervisorMode } from "./riscv/start.ts";
+
+/** The device tree's area and as much again. */
+const MIN_RAM_BYTES = 2 * DEVICE_TREE_AREA;
 
 /** What a `virt-riscv64` board is made from. */
 export interface VirtRiscv64Options {
@@ -81,6 +84,12 @@ export async function createVirtRiscv64(options: VirtRiscv64Options): Promise<Bo
   const { memory, ramBytes, vcpus } = options;
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_HARTS) {
     throw new RangeError(`A virt-riscv64 machine has 1 to ${MAX_HARTS} vCPUs, not ${vcpus}`);
+  }
+  if (!Number.isSafeInteger(ramBytes) || ramBytes < MIN_RAM_BYTES || ramBytes % PAGE_SIZE !== 0) {
+    const least = formatBytes(MIN_RAM_BYTES);
+    throw new RangeError(
+      `A virt-riscv64 machine has ${least} of RAM or more, in whole pages, not ${ramBytes} bytes`,
+    );
   }
   const images = await loadImages(options);
   const machine = new Machine({ isa: riscv64, memory, ramBase: RAM_BASE, ramSize: ramBytes, vcpus });

@@ -2,9 +2,10 @@
 import type { Pattern } from "./stream_matcher.ts";
 
 const MAX_LINES = 2000;
-const MAX_LINE = 400;
-/** Share of pairs of letters in common below which a line is no near miss. */
-const LIKE_ENOUGH = 0.45;
+const MAX_LINE = 300;
+const MAX_WANTED = 60;
+/** Share of the wanted characters a line must have, in order, to be a near miss. */
+const LIKE_ENOUGH = 0.6;
 
 /** The line most like any of the patterns; undefined when none is like it at all. */
 export function nearestMiss(patterns: readonly Pattern[], text: string): string | undefined {
@@ -12,13 +13,10 @@ export function nearestMiss(patterns: readonly Pattern[], text: string): string 
   let best: string | undefined;
   let bestLikeness = LIKE_ENOUGH;
   for (const pattern of patterns) {
-    const wanted = pairs(literalText(pattern));
-    if (wanted.size === 0) continue;
+    const wanted = literalText(pattern).toLowerCase().slice(0, MAX_WANTED);
+    if (wanted.length < 2) continue;
     for (const line of lines) {
-      const found = pairs(line.slice(0, MAX_LINE));
-      let common = 0;
-      for (const pair of wanted) if (found.has(pair)) common++;
-      const likeness = common / wanted.size;
+      const likeness = 1 - distanceWithin(wanted, line.slice(0, MAX_LINE).toLowerCase()) / wanted.length;
       if (likeness > bestLikeness) [best, bestLikeness] = [line.slice(0, MAX_LINE), likeness];
     }
   }
@@ -28,15 +26,22 @@ export function nearestMiss(patterns: readonly Pattern[], text: string): string 
 /** What of a pattern stands for itself. */
 function literalText(pattern: Pattern): string {
   if (typeof pattern === "string") return pattern;
-  return pattern.source.replace(/\\[a-zA-Z]|[\\^$.*+?()[\]{}|]/g, " ");
+  const literal = pattern.source.replace(/\[[^\]]*\]|\\[a-zA-Z]|\{[\d,]+\}|[\\^$.*+?()|]/g, " ");
+  return literal.replace(/ +/g, " ").trim();
 }
 
-function pairs(text: string): Set<string> {
-  const result = new Set<string>();
-  const folded = text.toLowerCase();
-  for (let i = 0; i + 1 < folded.length; i++) {
-    const pair = folded.slice(i, i + 2);
-    if (!pair.includes(" ")) result.add(pair);
+/** The least edit distance of `wanted` from any part of `line` (Sellers 1980). */
+function distanceWithin(wanted: string, line: string): number {
+  let column = Array.from({ length: wanted.length + 1 }, (_, i) => i);
+  let least = wanted.length;
+  for (let j = 0; j < line.length; j++) {
+    const next = [0];
+    for (let i = 1; i <= wanted.length; i++) {
+      const replaced = column[i - 1] + (wanted[i - 1] === line[j] ? 0 : 1);
+      next.push(Math.min(replaced, column[i] + 1, next[i - 1] + 1));
+    }
+    column = next;
+    least = Math.min(least, column[wanted.length]);
   }
-  return result;
+  return least;
 }

@@ -107,7 +107,7 @@ function toExpression(pattern: Pattern): RegExp {
     throw new InputError(`A pattern is a string or a RegExp, not ${JSON.stringify(pattern)}.`);
   }
   const expression = typeof pattern === "string"
-    ? new RegExp(pattern.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gm")
+    ? new RegExp(patternSource(pattern), "gm")
     : new RegExp(pattern.source, `gm${pattern.flags.replace(/[gmy]/g, "")}`);
   if (expression.test("")) {
     throw new InputError(`${describePattern(pattern)} matches the empty string, so it would match at once.`);
@@ -118,4 +118,11 @@ function toExpression(pattern: Pattern): RegExp {
 /** The pattern as a test author wrote it. */
 export function describePattern(pattern: Pattern): string {
   return typeof pattern === "string" ? JSON.stringify(pattern) : String(pattern);
+}
+
+/** The pattern as the source of a RegExp without flags. */
+export function patternSource(pattern: Pattern): string {
+  if (typeof pattern === "string") return pattern.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const modifiers = pattern.flags.replace(/[^is]/g, "");
+  return modifiers ? `(?${modifiers}:${pattern.source})` : pattern.source;
 }

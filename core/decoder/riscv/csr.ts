@@ -61,6 +61,7 @@ import {
 
 /** One register. */
 export interface Csr {
+  /** As instructions encode it. */
   readonly number: number;
   /** As assemblers spell it. */
   readonly name: string;

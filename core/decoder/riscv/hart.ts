@@ -13,10 +13,12 @@ import type { InterruptInputs, MachineContext, RegisterInfo, Vcpu } from "../../
 import type { Timer } from "../../clock.ts";
 import type { InterruptLine } from "../../devices/device.ts";
 import {
+  STATE_BUDGET,
   STATE_EPOCH_CONTEXT,
   STATE_INTERRUPT_PENDING,
   STATE_PC,
-  STATE_TLB,
+  STATE_REGISTER_DUMP,
+  STATE_SYSTEM,
   TLB_FETCH,
   TLB_INVALID,
 } from "../../translator/layout.ts";
@@ -98,8 +100,11 @@ const cachedIds = new Uint16Array(CACHE_MASK + 1);
 
 /** What a hart holds besides its state block. */
 export interface RiscvHartSave {
+  /** {@linkcode RiscvHart.waiting}. */
   readonly waiting: boolean;
+  /** {@linkcode RiscvHart.stopped}. */
   readonly stopped: boolean;
+  /** Times in a row that a trap handler has trapped to itself. */
   readonly trapStreak: number;
 }
 
@@ -130,7 +135,11 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
   #word = 0;
   #trapStreak = 0;
 
-  /** @param index The hart id. */
+  /**
+   * A hart after power-on, in M-mode at address 0.
+   *
+   * @param index The hart id.
+   */
   constructor(machine: MachineContext, readonly index: number) {
     super(machine);
     this.#timer = machine.clock.timer(() => this.timeCompareChanged());
@@ -150,7 +159,9 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
   reset(pc: bigint, privilege: number, a0: bigint, a1: bigint): void {
     const s = this.state;
     const epoch = s[STATE_EPOCH_CONTEXT >> 2], lines = s[S_MIP_LINES >> 2];
-    s.fill(0, 0, STATE_TLB >> 2);
+    // What lies between belongs to the engine.
+    s.fill(0, 0, STATE_BUDGET >> 2);
+    s.fill(0, STATE_SYSTEM >> 2, STATE_REGISTER_DUMP >> 2);
     s[S_MIP_LINES >> 2] = lines; // the devices' business
     s[STATE_EPOCH_CONTEXT >> 2] = epoch & ~255;
     this.mmu.reset();
@@ -390,7 +401,8 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
 
   // ---- exceptions and privileged instructions
 
-  trap(cause: number, tvalLo: number, tvalHi: number): void {
+  /** Raises an exception in the current instruction. */
+  override trap(cause: number, tvalLo: number, tvalHi: number): void {
     const from = this.state[S_PRIV >> 2];
     enterTrap(this, cause, tvalLo, tvalHi, false);
     const same = this.nextLo === this.pcLo && this.nextHi === this.pcHi && this.state[S_PRIV >> 2] === from;

@@ -41,7 +41,11 @@ export abstract class LoadStore {
   #loadTable = 0;
   #storeTable = 0;
 
-  /** @param machine What the hart shares with the rest of its machine. */
+  /**
+   * Allocates the state block.
+   *
+   * @param machine What the hart shares with the rest of its machine.
+   */
   constructor(readonly machine: MachineContext) {
     const { ram } = machine;
     if (ram.size > MOST_RAM) {

@@ -28,9 +28,9 @@ import { MMU_MACHINE, MMU_SUPERVISOR_SUM, MMU_USER, S_MENVCFG, S_MSTATUS, S_SATP
 import { S_SUPERPAGES } from "./state.ts";
 
 /** {@linkcode Mmu.lookup} found no RAM; {@linkcode Mmu.physical} says where the access goes. */
-export const NOT_RAM = -1;
+export const NOT_RAM: number = -1;
 /** {@linkcode Mmu.lookup} faulted; {@linkcode Mmu.cause} says why. */
-export const FAULT = -2;
+export const FAULT: number = -2;
 /** A walk for debuggers: ignores permissions and changes nothing. */
 const PROBE = 3;
 
@@ -80,6 +80,7 @@ export class Mmu {
    * `pageLo` is TLB_INVALID while there is none.
    */
   pageLo: number = TLB_INVALID;
+  /** High half of that page's address. */
   pageHi = 0;
   /** RAM offset of that page. */
   pageOffset = 0;
@@ -89,6 +90,11 @@ export class Mmu {
   readonly #hostLo: number;
   #level = 0;
 
+  /**
+   * An MMU over TLBs that are yet to be reset.
+   *
+   * @param state The hart's state block, which holds them.
+   */
   constructor(state: Int32Array, ram: GuestRam, pmp: Pmp) {
     this.#state = state;
     this.#ram = ram;

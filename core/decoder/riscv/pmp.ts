@@ -29,7 +29,11 @@ export class Pmp {
   readonly #start = new Float64Array(PMP_ENTRIES);
   readonly #end = new Float64Array(PMP_ENTRIES);
 
-  /** @param state The hart's state block. */
+  /**
+   * A PMP unit over the registers in a state block.
+   *
+   * @param state The hart's.
+   */
   constructor(state: Int32Array) {
     this.#state = state;
     this.#cfg = new Uint8Array(state.buffer, state.byteOffset + S_PMPCFG0, PMP_ENTRIES);
@@ -93,7 +97,8 @@ export class Pmp {
    * @param machine Whether the access is made with M-mode's rights.
    */
   check(address: number, size: number, kind: number, machine: boolean): boolean {
-    return (this.#find(address, size, machine) >> kind & 1) !== 0;
+    const rights = this.#find(address, size, machine);
+    return rights >= 0 && (rights >> kind & 1) !== 0;
   }
 
   /** Permissions (bit `1 << kind`) that hold for the whole page at `address`; -1 if they differ within it. */

@@ -41,20 +41,34 @@ export const CAUSE_STORE_MISALIGNED = 6;
 /** Exception cause; plus the privilege level. */
 export const CAUSE_ECALL = 8;
 
-// mstatus, low word
+// The low word of mstatus, section 3.1.6
+/** mstatus: S-mode's interrupts enabled. */
 export const MSTATUS_SIE = 1 << 1;
+/** mstatus: M-mode's interrupts enabled. */
 export const MSTATUS_MIE = 1 << 3;
+/** mstatus: SIE before the trap to S-mode. */
 export const MSTATUS_SPIE = 1 << 5;
+/** mstatus: MIE before the trap to M-mode. */
 export const MSTATUS_MPIE = 1 << 7;
+/** mstatus: set if the trap to S-mode came from S-mode. */
 export const MSTATUS_SPP = 1 << 8;
+/** mstatus: place of MPP. */
 export const MSTATUS_MPP_SHIFT = 11;
+/** mstatus: mode the trap to M-mode came from. */
 export const MSTATUS_MPP: number = 3 << MSTATUS_MPP_SHIFT;
+/** mstatus: state of the FPU: 0 off, 3 dirty. */
 export const MSTATUS_FS: number = 3 << 13;
+/** mstatus: M-mode's data accesses are made as MPP's. */
 export const MSTATUS_MPRV = 1 << 17;
+/** mstatus: S-mode may access user pages. */
 export const MSTATUS_SUM = 1 << 18;
+/** mstatus: executable pages may be read. */
 export const MSTATUS_MXR = 1 << 19;
+/** mstatus: satp and SFENCE.VMA are not for S-mode. */
 export const MSTATUS_TVM = 1 << 20;
+/** mstatus: WFI is not for S-mode. */
 export const MSTATUS_TW = 1 << 21;
+/** mstatus: SRET is not for S-mode. */
 export const MSTATUS_TSR = 1 << 22;
 
 const INTERRUPT_BIT = 1 << 31; // in the high word of a cause

@@ -3,7 +3,7 @@ import type { FrontEnd } from "../../../isa.ts";
 import type { GuestRam } from "../../../memory.ts";
 import type { Backend, CodeMemory } from "../../backend.ts";
 import { Ir } from "../../ir.ts";
-import { TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
+import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
 import { Assembler } from "./assembler.ts";
 import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
@@ -62,14 +62,22 @@ export class X64Backend implements Backend {
   prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void {
     const mmuIndex = context & 3;
     if ((this.#prepared & (1 << mmuIndex)) !== 0) return;
-    this.#prepared |= 1 << mmuIndex;
-    for (const kind of [TLB_LOAD, TLB_STORE, TLB_FETCH]) {
-      this.#stubIr.begin(context, true);
-      frontEnd.walker(this.#stubIr, kind, mmuIndex, ram);
-      const position = this.#stubEmitter.emitStub();
-      if (kind === TLB_FETCH) this.#walkers[2 * mmuIndex] = this.#asm.base + position;
-      else this.#stubs.emitRefill(mmuIndex, kind, position);
+    if (this.#prepared === 0) {
+      // Code may change its MMU index by itself, so that all fetch walkers are needed from the start.
+      for (let i = 0; i < MMU_INDEXES; i++) {
+        this.#walkers[2 * i] = this.#asm.base + this.#emitWalker(frontEnd, TLB_FETCH, i, ram);
+      }
     }
+    this.#prepared |= 1 << mmuIndex;
+    for (const kind of [TLB_LOAD, TLB_STORE]) {
+      this.#stubs.emitRefill(mmuIndex, kind, this.#emitWalker(frontEnd, kind, mmuIndex, ram));
+    }
+  }
+
+  #emitWalker(frontEnd: FrontEnd, kind: number, mmuIndex: number, ram: GuestRam): number {
+    this.#stubIr.begin(mmuIndex, true);
+    frontEnd.walker(this.#stubIr, kind, mmuIndex, ram);
+    return this.#stubEmitter.emitStub();
   }
 
   emit(_ir: Ir, block: number, pcLo: number, pcHi: number): number {

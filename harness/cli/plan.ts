@@ -1,0 +1,92 @@
+/** `bootwright run`'s arguments as a plan: what machine to boot, and what shall happen then. */
+import type { EngineChoice } from "../../accel/select.ts";
+import type { Arch } from "../boards.ts";
+import type { BootOptions } from "../boot.ts";
+import { guest, type GuestDuration, host, type HostDuration } from "../budget.ts";
+import { InputError } from "../errors.ts";
+import { unescapeText } from "../escapes.ts";
+import { type OptionTable, parseArguments } from "./arguments.ts";
+
+/** One thing that shall happen. */
+export type Step = { readonly expect: RegExp } | { readonly send: string };
+
+/** What `bootwright run` shall do. */
+export interface Plan {
+  readonly boot: BootOptions;
+  readonly steps: readonly Step[];
+  readonly within: GuestDuration;
+  readonly watchdog: HostDuration;
+  /** The file for the results, if any. */
+  readonly json: string | undefined;
+  readonly digest: boolean;
+}
+
+const OPTIONS: OptionTable = {
+  arch: "ARCH",
+  kernel: "FILE",
+  initrd: "FILE",
+  firmware: "FILE",
+  append: "TEXT",
+  memory: "SIZE",
+  cpus: "N",
+  engine: "ENGINE",
+  expect: "RE",
+  send: "TEXT",
+  within: "TIME",
+  watchdog: "TIME",
+  json: "FILE",
+  digest: "",
+  help: "",
+};
+
+/**
+ * Understands the arguments; undefined when help was asked for.
+ *
+ * @throws {InputError} when they cannot be understood.
+ */
+export function parsePlan(args: readonly string[]): Plan | undefined {
+  const given = parseArguments("run", args, OPTIONS);
+  if (given.some(({ name }) => name === "help")) return undefined;
+  const value = new Map(given.map((option) => [option.name, option.value]));
+  const required = (name: string, example: string): string => {
+    const text = value.get(name);
+    if (!text) throw new InputError(`--${name} is missing; give it as in --${name} ${example}.`);
+    return text;
+  };
+  const steps: Step[] = [];
+  for (const { name, value } of given) {
+    if (name === "expect") steps.push({ expect: expression(value) });
+    if (name === "send") steps.push({ send: unescapeText(value) });
+  }
+  const cpus = value.get("cpus");
+  if (cpus !== undefined && !/^\d+$/.test(cpus)) throw new InputError(`--cpus is a number, not "${cpus}".`);
+  // boot() checks what these two name, and suggests.
+  const arch = required("arch", "riscv64") as Arch;
+  const engine = value.get("engine") as EngineChoice | undefined;
+  return {
+    boot: {
+      arch,
+      kernel: required("kernel", "Image"),
+      initrd: value.get("initrd"),
+      firmware: value.get("firmware"),
+      append: value.get("append"),
+      memory: value.get("memory"),
+      cpus: cpus === undefined ? undefined : Number(cpus),
+      engine,
+    },
+    steps,
+    within: guest(value.get("within") ?? "60s"),
+    watchdog: host(value.get("watchdog") ?? "5m"),
+    json: value.get("json"),
+    digest: value.has("digest"),
+  };
+}
+
+function expression(source: string): RegExp {
+  try {
+    return new RegExp(source);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.replace(/^Invalid regular expression: /, "") : cause;
+    throw new InputError(`--expect '${source}' is no regular expression: ${why}.`, { cause });
+  }
+}

@@ -1,0 +1,8 @@
+/** Numbers as reports show them. */
+
+/** `12.345 s`, as reports show guest and host time. */
+export function formatNs(ns: number): string {
+  if (ns >= 1e9) return `${(ns / 1e9).toFixed(3)} s`;
+  if (ns >= 1e6) return `${(ns / 1e6).toFixed(3)} ms`;
+  return `${Math.round(ns)} ns`;
+}

@@ -1,0 +1,152 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { guest, host, InputError, WaitError } from "../../mod.ts";
+import { tiny } from "./_tiny.ts";
+
+Deno.test("a wait stops the machine on the instruction that completed the match", async () => {
+  await using vm = await tiny("hello");
+  const hit = await vm.console.waitFor("Hello");
+  assertEquals(hit.text, "Hello");
+  assertEquals(vm.console.text, "Hello");
+  assertEquals(vm.exit, undefined);
+  assertEquals([hit.instructions, hit.guestTimeNs], [vm.instructions, vm.guestTimeNs]);
+});
+
+Deno.test("a hit carries pattern, index, captures and names", async () => {
+  await using vm = await tiny("hello");
+  const hit = await vm.console.waitFor(["panic", /(?<who>Hello|Bye) (from) (riscv\d\d)(x)?/]);
+  assertEquals(hit.index, 1);
+  assertEquals(hit.pattern instanceof RegExp, true);
+  assertEquals(hit.groups, ["Hello", "from", "riscv64", ""]);
+  assertEquals(hit.named.who, "Hello");
+});
+
+Deno.test("waits consume forward, and find what was printed before they began", async () => {
+  await using vm = await tiny("timer");
+  await vm.waitForExit({ kind: "poweroff" });
+  assertEquals((await vm.console.waitFor(/tick (\d)/)).groups, ["1"]);
+  assertEquals((await vm.console.waitFor(/tick (\d)/)).groups, ["2"]);
+  assertEquals((await vm.console.waitFor(/^tick (4)$/)).groups, ["4"]);
+  await assertRejects(() => vm.console.waitFor("tick 3"), WaitError, "the guest powered off");
+});
+
+Deno.test("the same waits give the same instruction counts, live or after the fact", async () => {
+  const counts = async (slices: boolean) => {
+    await using vm = await tiny("timer");
+    if (slices) { for (let i = 0; i < 20; i++) await vm.run({ for: guest("7us") }); }
+    const hit = await vm.console.waitFor("tick 5");
+    await vm.waitForExit();
+    return [slices ? 0 : hit.instructions, vm.instructions, vm.guestTimeNs, await vm.memory.sha256()];
+  };
+  assertEquals(await counts(false), await counts(false));
+  assertEquals((await counts(true)).slice(1), (await counts(false)).slice(1));
+});
+
+Deno.test("typing is paced by the guest and drops no character", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.waitFor("ready");
+  const text = Array.from({ length: 100 }, (_, i) => `line ${i} of the text\n`).join("");
+  await vm.console.type(text);
+  await vm.console.type("quit\n");
+  await vm.waitForExit({ kind: "poweroff" });
+  assertEquals(vm.console.text.replaceAll("\r", ""), `echo ready\n${text}quit\nbye\n`);
+});
+
+Deno.test("typing into a guest that does not read fails and says how much it left", async () => {
+  await using vm = await tiny("spin");
+  const error = await assertRejects(() => vm.console.type("hello", { within: guest("1ms") }), WaitError);
+  assertStringIncludes(error.message, "5 characters are unread");
+});
+
+Deno.test("a guest that waits for input forever is a hang, until somebody types", async () => {
+  await using vm = await tiny("echo");
+  const error = await assertRejects(() => vm.console.waitFor("nothing like it"), WaitError);
+  assertEquals(error.exit.kind, "hang");
+  assertStringIncludes(error.message, "can never progress");
+  assertEquals(vm.exit?.kind, "hang");
+  await vm.console.type("quit\n");
+  assertEquals((await vm.waitForExit()).kind, "poweroff");
+});
+
+Deno.test("a failed wait carries the case", async () => {
+  await using vm = await tiny("timer");
+  const error = await assertRejects(() => vm.console.waitFor(/tock (\d)/), WaitError);
+  assertEquals(error.exit.kind, "poweroff");
+  assertEquals(error.verdict, "guest");
+  assertEquals(error.report.lastLines.length, 6);
+  assertEquals(error.report.cpus[0].mode, "machine");
+  for (
+    const part of [
+      "Waited for /tock (\\d)/ on the console, but the guest powered off",
+      "nearest miss: tick 1",
+      "cpu 0: pc 0x",
+      "| tick 5",
+      `${error.report.instructions} instructions`,
+      "--kernel",
+      "timer.elf",
+      `--expect 'tock (\\d)'`,
+    ]
+  ) assertStringIncludes(error.message, part);
+});
+
+Deno.test("a guest that spins forever spends its budget, and can go on", async () => {
+  await using vm = await tiny("spin");
+  const within = guest("2ms");
+  const error = await assertRejects(() => vm.console.waitFor("done", { within }), WaitError);
+  assertEquals(error.exit.kind, "guestBudget");
+  assertEquals(vm.guestTimeNs, 2_000_000);
+  assertEquals(vm.exit, undefined);
+  assertEquals((await vm.waitForExit({ within })).kind, "guestBudget");
+});
+
+Deno.test("the watchdog's verdict is about the host", async () => {
+  await using vm = await tiny("spin");
+  const error = await assertRejects(
+    () => vm.console.waitFor("done", { within: guest("1h"), watchdog: host("50ms") }),
+    WaitError,
+  );
+  assertEquals([error.exit.kind, error.verdict], ["hostWatchdog", "watchdog"]);
+  assertStringIncludes(error.message, "host may be too slow");
+});
+
+Deno.test("the event loop goes on while a machine runs", async () => {
+  await using vm = await tiny("spin");
+  let turns = 0;
+  const interval = setInterval(() => turns++, 5);
+  await vm.waitForExit({ within: guest("1h"), watchdog: host("200ms") });
+  clearInterval(interval);
+  assert(turns >= 2, `${turns} turns`);
+});
+
+Deno.test("a guest that prints without end keeps within the transcript's bound", async () => {
+  await using vm = await tiny("flood", { transcriptBytes: 8192 });
+  await vm.run({ for: guest("10ms") });
+  assert(vm.console.bytes.length <= 8192);
+  assertStringIncludes(vm.console.text, "bytes were dropped");
+  const hit = await vm.console.waitFor(/^flood (\d+)\n/);
+  assert(Number(hit.groups[0]) > 1000);
+});
+
+Deno.test("output is handed over whole and in order", async () => {
+  await using vm = await tiny("flood");
+  const chunks: Uint8Array[] = [];
+  vm.console.onOutput = (bytes) => chunks.push(bytes);
+  await vm.console.waitFor("flood 5000\n");
+  vm.console.flush();
+  assertEquals(await new Blob(chunks as BlobPart[]).text(), vm.console.text);
+});
+
+Deno.test("two waits at once on one machine: the second is refused, the first goes on", async () => {
+  await using vm = await tiny("timer");
+  const first = vm.console.waitFor("tick 3");
+  await assertRejects(() => vm.console.waitFor("tick 1"), InputError, "under way");
+  await assertRejects(() => vm.run({ for: guest("1s") }), InputError, "under way");
+  assertEquals((await first).text, "tick 3");
+});
+
+Deno.test("patterns that cannot be waited for are refused before the machine moves", async () => {
+  await using vm = await tiny("hello");
+  await assertRejects(() => vm.console.waitFor(""), InputError, "empty string");
+  await assertRejects(() => vm.console.waitFor(/x*/), InputError, "empty string");
+  await assertRejects(() => vm.console.waitFor([]), InputError, "no pattern");
+  assertEquals(vm.instructions, 0);
+});
