@@ -75,6 +75,8 @@ export interface KernelSymbol {
 export interface Elf {
   /** Physical address of the first instruction. */
   readonly entry: bigint;
+  /** Whether it runs wherever it is put (ET_DYN). */
+  readonly positionIndependent: boolean;
   /** In the order of the program headers; never empty. */
   readonly segments: readonly ElfSegment[];
   /** The symbols of code and data, by ascending address; read when first asked for. */
@@ -164,7 +166,8 @@ export function parseElf(bytes: Uint8Array, file: string, arch: string): Elf {
     if (strings === undefined) throw truncated();
     return parseSymbols(contents(symtab), contents(strings));
   };
-  return { entry, segments, symbols: () => symbols ??= readSymbols() };
+  const positionIndependent = type === ET_DYN;
+  return { entry, positionIndependent, segments, symbols: () => symbols ??= readSymbols() };
 }
 
 function parseSymbols(symtab: Uint8Array, strings: Uint8Array): KernelSymbol[] {

@@ -7,7 +7,7 @@ import { identifyKernel, identifyOther } from "./architecture.ts";
 import { unpackImage } from "./compression.ts";
 import { type Elf, isElf, type KernelSymbol, parseElf } from "./elf.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
-import { isLinuxImage, parseLinuxImage } from "./linux_image.ts";
+import { isLinuxImage, LINUX_HEADER_BYTES, parseLinuxImage } from "./linux_image.ts";
 import type { GuestRam } from "../memory.ts";
 
 /** Bytes to place in RAM. */
@@ -103,19 +103,24 @@ function linuxKernel(image: Uint8Array, options: LoadKernelOptions): KernelImage
 
 function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
   const { file, arch, ramBase } = options;
-  // A Linux `vmlinux` is its `Image` with virtual addresses: place it as the `Image` would be.
   const first = elf.segments.reduce((a, b) => b.physAddr < a.physAddr ? b : a);
+  // A Linux `vmlinux` is its `Image` with virtual addresses: place it as the `Image` would be. What is linked
+  // at 0 and runs anywhere, like OpenSBI, goes to the start of RAM.
   const linux = isLinuxImage(first.bytes, arch);
+  const header = first.bytes.subarray(0, LINUX_HEADER_BYTES);
   const delta = linux
-    ? BigInt(ramBase + parseLinuxImage(first.bytes.subarray(0, 0x40), file).textOffset) - first.physAddr
+    ? BigInt(ramBase + parseLinuxImage(header, file).textOffset) - first.physAddr
+    : elf.positionIndependent && first.physAddr === 0n
+    ? BigInt(ramBase)
     : 0n;
   const segments = elf.segments.map(({ physAddr, bytes, memoryBytes }) => ({
     address: Number(physAddr + delta),
     bytes,
     memoryBytes: Number(memoryBytes),
   }));
-  const entry = linux ? Number(first.physAddr + delta) : Number(elf.entry);
-  const symbols = () => elf.symbols();
+  const entry = Number(delta + (linux ? first.physAddr : elf.entry));
+  const symbols = () =>
+    linux ? elf.symbols() : elf.symbols().map((s) => ({ ...s, address: s.address + delta }));
   return finish({ file, format: linux ? "linux" : "elf", segments, entry, symbols }, options);
 }
 

@@ -71,7 +71,7 @@ Deno.test("memory that is none, tiny, odd, or beyond the host is refused", async
   assertStringIncludes(await refusal({ memory: 5000 }), "multiple of 4096");
   assertStringIncludes(await refusal({ memory: "much" }), `"much" is no size`);
   assertStringIncludes(await refusal({ memory: -4096 }), "is no size");
-  assertStringIncludes(await refusal({ memory: "4K" }), "memory");
+  assertStringIncludes(await refusal({ memory: "4K" }), "128 KiB of RAM or more");
   const error = await assertRejects(() => boot({ ...hello, memory: "4000G" }), Error);
   assert(error instanceof InputError || error instanceof HostError, error.message);
 });

@@ -54,6 +54,17 @@ Deno.test("vmlinux, the ELF file of Linux, is placed as its Image is", async () 
   );
 });
 
+Deno.test("an ELF file linked at 0 that runs anywhere goes to the start of RAM", async () => {
+  const kernel = await load(buildElf({
+    type: 3,
+    entry: 16n,
+    segments: [{ physAddr: 0n, bytes: noise(32) }],
+    symbols: [{ name: "_start", value: 16n }],
+  }));
+  assertEquals([kernel.entry, kernel.start], [BASE + 16, BASE]);
+  assertEquals(kernel.symbols()[0].address, BigInt(BASE + 16));
+});
+
 Deno.test("anything else that could be code is a flat binary at the start of RAM", async () => {
   const kernel = await load(noise(1000));
   assertEquals([kernel.format, kernel.entry, kernel.end], ["flat", BASE, BASE + 1000]);
