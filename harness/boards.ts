@@ -19,27 +19,28 @@ export interface BoardOptions {
   readonly append?: string;
 }
 
+/** A guest architecture. */
+export type Arch = "riscv64";
+
 /** One architecture. */
-interface BoardRow {
+export interface BoardRow {
   /** For `doctor` and `--help`. */
   readonly summary: string;
   /** Most vCPUs it can have. */
   readonly maxCpus: number;
+  /** Makes the machine. */
   create(options: BoardOptions): Promise<Board>;
 }
 
 /** Architecture → board. */
-export const BOARDS = {
+export const BOARDS: Readonly<Record<Arch, BoardRow>> = {
   riscv64: {
     summary: "RV64GC, board virt-riscv64 (ns16550a, PLIC, ACLINT), built-in SBI or OpenSBI",
     maxCpus: 8,
     create: async (options) =>
       await (await import("../core/boards/virt_riscv64.ts")).createVirtRiscv64(options),
   },
-} as const satisfies Record<string, BoardRow>;
-
-/** A guest architecture. */
-export type Arch = keyof typeof BOARDS;
+};
 
 /** Every {@linkcode Arch}. */
 export const ARCHS: readonly Arch[] = Object.keys(BOARDS) as Arch[];

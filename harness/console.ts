@@ -8,7 +8,13 @@ import type { Driver, WaitOptions } from "./driver.ts";
 import { InputError, type MachineReport, WaitError } from "./errors.ts";
 import { escapeText } from "./escapes.ts";
 import type { VmExit } from "./exit.ts";
-import { describePattern, type Pattern, patternSource, StreamMatcher } from "./matching/stream_matcher.ts";
+import {
+  describePattern,
+  type Pattern,
+  type PatternMatch,
+  patternSource,
+  StreamMatcher,
+} from "./matching/stream_matcher.ts";
 import { nearestMiss } from "./matching/nearest_miss.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -42,6 +48,8 @@ export interface ConsoleHost {
 
 /** Guest time from one typed character to the next: about one megabaud, so that no guest is overrun. */
 const CHARACTER_NS = 10_000;
+/** Guest time without output after which a match that might have grown is taken as it is. */
+const QUIET_NS = 10_000_000;
 const OUTPUT_CHUNK = 65536;
 
 /** One serial line. */
@@ -59,6 +67,7 @@ export class Console {
   #typed: Uint8Array = new Uint8Array();
   #delivered = 0;
   readonly #pace: Timer;
+  readonly #quiet: Timer;
   readonly #output = new Uint8Array(OUTPUT_CHUNK);
   #outputLength = 0;
 
@@ -67,7 +76,12 @@ export class Console {
     this.#host = host;
     this.#port = port;
     this.#transcript = new Transcript(transcriptBytes);
-    this.#pace = host.driver.machine.clock.timer(() => this.#deliver());
+    const { driver } = host;
+    this.#pace = driver.machine.clock.timer(() => this.#deliver());
+    this.#quiet = driver.machine.clock.timer(() => {
+      this.#found(this.#matcher?.settle());
+      driver.stop();
+    });
     port.onTransmit = (byte) => this.#take(byte);
     port.onReceiveSpace = () => this.#spaceAppeared();
   }
@@ -92,8 +106,9 @@ export class Console {
 
   /**
    * Runs the machine until what it prints, from where the last wait ended, holds a match, and stops it on the
-   * instruction that completed it. Unfinished lines count. A match is taken at the earliest character that
-   * gives one: `/\d+/` is content with the first digit of many.
+   * instruction that completed it. Unfinished lines count. A match is complete as soon as the next character
+   * could not make it longer: `/login: $/` with its blank, `/BOOT-OK (\w+)/` with the character after the
+   * word, or when the guest has printed nothing for 10 ms of guest time.
    *
    * Regular expressions are multi-line. A match may span 64 KiB (4 KiB for patterns with lookaround,
    * back-references or `\b`).
@@ -110,16 +125,15 @@ export class Console {
     this.#host.record("expect", patterns.map(patternSource).join("|"));
     this.#patterns = patterns;
     this.#hit = undefined;
-    this.#replay(matcher);
-    if (!this.#hit) {
-      this.#matcher = matcher;
-      let exit: VmExit | undefined;
-      try {
-        exit = await driver.advance(() => this.#hit !== undefined, options);
-      } finally {
-        this.#matcher = undefined;
-      }
-      if (exit) throw this.#missed(patterns, exit);
+    this.#matcher = matcher;
+    try {
+      this.#replay(matcher);
+      const exit = await driver.advance(() => this.#hit !== undefined, options);
+      this.#found(matcher.settle());
+      if (exit && !this.#hit) throw this.#missed(patterns, exit);
+    } finally {
+      this.#matcher = undefined;
+      this.#quiet.disarm();
     }
     const { clock } = driver.machine;
     return { ...this.#hit!, guestTimeNs: clock.nowNs, instructions: clock.instructions };
@@ -166,33 +180,47 @@ export class Console {
   }
 
   readonly #onUnit = (unit: number): void => {
-    if (!this.#matcher?.feed(unit)) return;
-    const from = Math.max(this.#cursor, this.#transcript.units - this.#matcher.window);
-    const { text, start } = this.#transcript.since(from);
-    this.#confirm(this.#matcher, text, start, this.#transcript.units);
-    if (this.#hit) {
-      this.#matcher = undefined;
-      this.#host.driver.stop();
+    const matcher = this.#matcher;
+    if (!matcher || this.#hit) return;
+    const transcript = this.#transcript;
+    const mayMatch = matcher.feed(unit);
+    if (matcher.open) {
+      this.#found(matcher.extend(transcript.since(matcher.open.start).text, transcript.units));
     }
+    if (mayMatch && !matcher.open && !this.#hit) {
+      const from = Math.max(this.#cursor, transcript.units - matcher.window);
+      const { text, start } = transcript.since(from);
+      this.#found(matcher.search(text, start, transcript.units));
+    }
+    if (this.#hit) this.#host.driver.stop();
+    else this.#awaitQuiet();
   };
 
   /** Feeds what is printed already but not consumed, as if it arrived now. */
   #replay(matcher: StreamMatcher): void {
     if (this.#cursor === this.#transcript.units) return;
     const { text, start } = this.#transcript.since(this.#cursor);
-    const offset = this.#transcript.units - text.length;
+    const base = this.#transcript.units - text.length;
     for (let i = start; i < text.length && !this.#hit; i++) {
-      if (!matcher.feed(text.charCodeAt(i))) continue;
-      const from = Math.max(start, i + 1 - matcher.window);
-      this.#confirm(matcher, text.slice(0, i + 1), from, offset + i + 1);
+      const mayMatch = matcher.feed(text.charCodeAt(i));
+      if (!mayMatch && !matcher.open) continue;
+      const soFar = text.slice(0, i + 1);
+      if (matcher.open) this.#found(matcher.extend(soFar, base + i + 1));
+      if (mayMatch && !matcher.open && !this.#hit) {
+        this.#found(matcher.search(soFar, Math.max(start, i + 1 - matcher.window), base + i + 1));
+      }
     }
+    this.#awaitQuiet();
   }
 
-  /** Asks the real expressions; `end` is the stream offset at which `text` ends. */
-  #confirm(matcher: StreamMatcher, text: string, from: number, end: number): void {
-    const found = matcher.confirm(text, from);
+  /** An open match is settled for when nothing more comes. */
+  #awaitQuiet(): void {
+    if (this.#matcher?.open) this.#quiet.arm(this.#host.driver.machine.clock.nowNs + QUIET_NS);
+  }
+
+  #found(found: PatternMatch | undefined): void {
     if (!found) return;
-    this.#cursor = end - (text.length - found.end);
+    this.#cursor = found.end;
     this.#hit = {
       pattern: this.#patterns[found.pattern],
       index: found.pattern,

@@ -16,13 +16,17 @@ export abstract class BootwrightError extends Error {
 
 /** An option, image or argument that cannot be used; the message says which and what would do. */
 export class InputError extends BootwrightError {
+  /** The name of the class. */
   override name = "InputError";
+  /** The caller's fault. */
   readonly verdict = "usage";
 }
 
 /** The host lacks something: memory, a permission, a processor the engine knows. */
 export class HostError extends BootwrightError {
+  /** The name of the class. */
   override name = "HostError";
+  /** The host's fault. */
   readonly verdict = "host";
 }
 
@@ -54,10 +58,14 @@ export interface MachineReport {
 
 /** A wait did not end as the test wanted. */
 export class WaitError extends BootwrightError {
+  /** The name of the class. */
   override name = "WaitError";
+  /** The guest's fault, unless the watchdog struck. */
   readonly verdict: Verdict;
 
   /**
+   * Made by the wait that failed.
+   *
    * @param wanted What was waited for, in words.
    * @param exit Why the wait ended instead.
    * @param nearestMiss The console line most like what was wanted, if any is.

@@ -51,17 +51,17 @@ export interface VirtRiscv64Options {
   readonly vcpus: number;
   /** The kernel: a Linux `Image`, an ELF file or a flat binary, possibly compressed. */
   readonly kernel: Uint8Array;
-  /** @default "the kernel" */
+  /** What errors call it. @default "the kernel" */
   readonly kernelName?: string;
   /** Initial RAM disk. */
   readonly initrd?: Uint8Array;
-  /** @default "the initrd" */
+  /** What errors call it. @default "the initrd" */
   readonly initrdName?: string;
   /** The kernel's command line. @default "" */
   readonly append?: string;
   /** Machine-mode firmware (OpenSBI's `fw_dynamic` or `fw_jump`), an ELF file or a flat binary. */
   readonly firmware?: Uint8Array;
-  /** @default "the firmware" */
+  /** What errors call it. @default "the firmware" */
   readonly firmwareName?: string;
   /**
    * Who answers SBI calls where there is no firmware.

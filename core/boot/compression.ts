@@ -7,14 +7,20 @@
  */
 import { hasMagic } from "./architecture.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
+import { isWholeZstd } from "./zstd_frames.ts";
 
 /** Produces unpacked bytes, in order. */
 type Unpacker = (bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void) => Promise<void>;
 
-const FORMATS: readonly { readonly name: string; readonly magic: string; readonly unpack?: Unpacker }[] = [
-  { name: "gzip", magic: "\x1f\x8b", unpack: gunzip },
-  { name: "zstd", magic: "\x28\xb5\x2f\xfd", unpack: unzstd },
-  { name: "xz", magic: "\xfd7zXZ\0", unpack: unxz },
+/** Formats by magic number; those without an unpacker are recognised only to be named. */
+const FORMATS: readonly {
+  readonly name: string;
+  readonly magic: string;
+  readonly unpacker?: () => Promise<Unpacker>;
+}[] = [
+  { name: "gzip", magic: "\x1f\x8b", unpacker: gzip },
+  { name: "zstd", magic: "\x28\xb5\x2f\xfd", unpacker: zstd },
+  { name: "xz", magic: "\xfd7zXZ\0", unpacker: xz },
   { name: "bzip2", magic: "BZh" },
   { name: "lz4", magic: "\x04\x22\x4d\x18" },
   { name: "lz4", magic: "\x02\x21\x4c\x18" },
@@ -46,14 +52,14 @@ export async function unpackImage(bytes: Uint8Array, file: string, maxBytes: num
     }
     const format = FORMATS.find(({ magic }) => hasMagic(image, 0, magic));
     if (!format) return image;
-    if (!format.unpack) {
+    if (!format.unpacker) {
       throw new ImageError(
         file,
         `is compressed with ${format.name}, which is not supported`,
         "unpack it first, or compress it with gzip, zstd or xz",
       );
     }
-    image = await collect(format.name, format.unpack, image, file, maxBytes);
+    image = await collect(format.name, await format.unpacker(), image, file, maxBytes);
   }
   throw new ImageError(
     file,
@@ -118,17 +124,26 @@ function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Arr
   return new Blob([bytes]).stream();
 }
 
-async function gunzip(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
-  for await (const chunk of streamOf(bytes).pipeThrough(new DecompressionStream("gzip"))) emit(chunk);
+function gzip(): Promise<Unpacker> {
+  return Promise.resolve(async (bytes, emit) => {
+    for await (const chunk of streamOf(bytes).pipeThrough(new DecompressionStream("gzip"))) emit(chunk);
+  });
 }
 
-async function unzstd(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
-  const { Decompress } = await import("fzstd");
-  new Decompress((chunk) => emit(chunk)).push(bytes, true);
+async function zstd(): Promise<Unpacker> {
+  const { createZstdDecompress } = await import("node:zlib"); // refuses windows above 128 MiB
+  return async (bytes, emit) => {
+    if (!isWholeZstd(bytes)) throw new RangeError("unexpected end of data");
+    const stream = createZstdDecompress();
+    stream.end(bytes);
+    for await (const chunk of stream) emit(chunk);
+  };
 }
 
-async function unxz(bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void): Promise<void> {
-  const { default: xz } = await import("xz-decompress");
-  // The library may hand out views of one buffer that it fills again, hence the copies.
-  for await (const chunk of new xz.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
+async function xz(): Promise<Unpacker> {
+  const { default: library } = await import("xz-decompress");
+  return async (bytes, emit) => {
+    // The stream may hand out views of one buffer that it fills again, hence the copies.
+    for await (const chunk of new library.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
+  };
 }

@@ -54,7 +54,9 @@ const LAST_NAMED_SYMBOL_TYPE = 2;
 
 /** One loadable span of an ELF file. */
 export interface ElfSegment {
+  /** Where it is loaded. */
   readonly physAddr: bigint;
+  /** Where the kernel will see it. */
   readonly virtAddr: bigint;
   /** The bytes in the file. */
   readonly bytes: Uint8Array;
@@ -64,6 +66,7 @@ export interface ElfSegment {
 
 /** A named place in a kernel. */
 export interface KernelSymbol {
+  /** As the source spells it, or as the compiler mangled that. */
   readonly name: string;
   /** Virtual address. */
   readonly address: bigint;

@@ -31,9 +31,12 @@ export type FdtValue = number | readonly number[] | string | readonly string[] |
 
 /** A node under construction. */
 export class FdtNode {
+  /** Encoded values by name. */
   readonly properties: Map<string, Uint8Array> = new Map();
+  /** In the order they were added. */
   readonly children: FdtNode[] = [];
 
+  /** @param name With its unit address, if any: "serial@10000000". The root's is empty. */
   constructor(readonly name: string) {}
 
   /** Sets a property. Returns the node. */

@@ -2,6 +2,7 @@
 
 /** An image cannot be used; the message is one sentence that says what is wrong and what to do. */
 export class ImageError extends Error {
+  /** "ImageError". */
   override name = "ImageError";
 
   /**

@@ -14,6 +14,7 @@ import type { GuestRam } from "../memory.ts";
 export interface Segment {
   /** Guest-physical address. */
   readonly address: number;
+  /** What to copy there. */
   readonly bytes: Uint8Array;
   /** Bytes in memory; those past `bytes` are zero. */
   readonly memoryBytes: number;
@@ -23,7 +24,9 @@ export interface Segment {
 export interface KernelImage {
   /** The file's name, for reports. */
   readonly file: string;
+  /** How it was recognised: a Linux `Image` (or `vmlinux`), another ELF file, or anything else. */
   readonly format: "linux" | "elf" | "flat";
+  /** What to place in RAM. */
   readonly segments: readonly Segment[];
   /** Guest-physical address of the first instruction. */
   readonly entry: number;
@@ -120,7 +123,7 @@ function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
   }));
   const entry = Number(delta + (linux ? first.physAddr : elf.entry));
   const symbols = () =>
-    linux ? elf.symbols() : elf.symbols().map((s) => ({ ...s, address: s.address + delta }));
+    linux || delta === 0n ? elf.symbols() : elf.symbols().map((s) => ({ ...s, address: s.address + delta }));
   return finish({ file, format: linux ? "linux" : "elf", segments, entry, symbols }, options);
 }
 

@@ -22,6 +22,7 @@ import { evaluateFp, type FpResult } from "./ir_evaluator_fp.ts";
 export interface HostSpan {
   /** Host address of byte 0. */
   readonly address: number;
+  /** The memory itself. */
   readonly bytes: Uint8Array;
 }
 
@@ -29,6 +30,7 @@ export interface HostSpan {
 export interface Outcome {
   /** `jump`: on to `pc`; `leave`: back to the run loop; `interpret`: the instruction at `pc` is to be interpreted. */
   readonly kind: "jump" | "leave" | "interpret";
+  /** Where the guest is to go on. */
   readonly pc: bigint;
   /** Guest instructions of this block that were executed. */
   readonly retired: number;
@@ -67,6 +69,11 @@ export class IrEvaluator {
   readonly #options: EvaluatorOptions;
   readonly #state: DataView;
 
+  /**
+   * An evaluator.
+   *
+   * @param options The memory to work on.
+   */
   constructor(options: EvaluatorOptions) {
     this.#options = options;
     const { bytes } = options.state;

@@ -4,7 +4,9 @@ import * as soft from "../softfloat/mod.ts";
 
 /** What an FP op gives, and the IEEE flags it raises (`FLAG_*` of softfloat). */
 export interface FpResult {
+  /** The result: an integer, or the bits of a float. */
   readonly value: bigint;
+  /** `FLAG_*`, ORed. */
   readonly flags: number;
 }
 

@@ -148,6 +148,7 @@ define(ir.OP_BITS_F, "bitsF", [INT], FORMAT);
 
 /** A block of IR breaks a rule. The message shows the block. */
 export class IrError extends Error {
+  /** The class's name. */
   override name = "IrError";
 }
 

@@ -25,7 +25,13 @@ type Tree =
   | { readonly kind: "lineStart" }
   | { readonly kind: "sequence"; readonly parts: readonly Tree[] }
   | { readonly kind: "either"; readonly options: readonly Tree[] }
-  | { readonly kind: "repeat"; readonly body: Tree; readonly min: number; readonly max: number };
+  | {
+    readonly kind: "repeat";
+    readonly body: Tree;
+    readonly min: number;
+    readonly max: number;
+    readonly lazy: boolean;
+  };
 
 /** A parsed pattern. */
 export interface PatternTree {
@@ -75,6 +81,7 @@ const CLASSES: Record<string, Uint8Array> = {
   s: SPACE,
   S: complement(SPACE),
 };
+const NOT_NEWLINE = complement(setOf([10, 10], [13, 13]));
 const CONTROL_ESCAPES: Record<string, number> = { t: 9, n: 10, v: 11, f: 12, r: 13 };
 
 class Parser {
@@ -82,15 +89,15 @@ class Parser {
   #exact = true;
   #looksPast = false;
   readonly #source: string;
-  readonly #ignoreCase: boolean;
   readonly #unicode: boolean;
-  readonly #dot: Uint8Array;
+  #ignoreCase: boolean;
+  #dotAll: boolean;
 
   constructor(pattern: RegExp) {
     this.#source = pattern.source;
     this.#ignoreCase = pattern.ignoreCase;
     this.#unicode = pattern.unicode;
-    this.#dot = pattern.dotAll ? ANY : complement(setOf([10, 10], [13, 13]));
+    this.#dotAll = pattern.dotAll;
   }
 
   parse(): PatternTree {
@@ -98,7 +105,7 @@ class Parser {
     if (this.#at < this.#source.length) throw new Unsupported();
     if (!this.#looksPast) return { tree, exact: this.#exact };
     // A word boundary at the very end is decided by the character after it.
-    const past: Tree = { kind: "either", options: [{ kind: "empty" }, { kind: "set", set: ANY }] };
+    const past: Tree = { kind: "either", options: [{ kind: "set", set: ANY }, { kind: "empty" }] };
     return { tree: { kind: "sequence", parts: [tree, past] }, exact: this.#exact };
   }
 
@@ -136,8 +143,7 @@ class Parser {
       }
     }
     if (!bounds) return body;
-    this.#take("?");
-    return { kind: "repeat", body, min: bounds[0], max: bounds[1] };
+    return { kind: "repeat", body, min: bounds[0], max: bounds[1], lazy: this.#take("?") };
   }
 
   #atom(): Tree {
@@ -145,7 +151,7 @@ class Parser {
     if (this.#take("[")) return this.#set(this.#class());
     if (this.#take("^")) return { kind: "lineStart" };
     if (this.#take("$")) return { kind: "empty" };
-    if (this.#take(".")) return this.#set(this.#dot);
+    if (this.#take(".")) return this.#set(this.#dotAll ? ANY : NOT_NEWLINE);
     if (this.#take("\\")) return this.#escape();
     return this.#set(this.#character(this.#unit()));
   }
@@ -162,19 +168,32 @@ class Parser {
     const one: Tree = { kind: "set", set };
     if (!this.#unicode || !set[OTHER]) return one;
     const low: Tree = { kind: "set", set: setOf([OTHER, OTHER]) };
-    return { kind: "sequence", parts: [one, { kind: "repeat", body: low, min: 0, max: 1 }] };
+    return { kind: "sequence", parts: [one, { kind: "repeat", body: low, min: 0, max: 1, lazy: false }] };
   }
 
   #group(): Tree {
+    const outer: [boolean, boolean] = [this.#ignoreCase, this.#dotAll];
     let lookbehind = false;
     if (this.#take("?<=") || this.#take("?<!")) lookbehind = true;
     else if (this.#take("?<")) this.#at = this.#source.indexOf(">", this.#at) + 1;
-    else if (!this.#take("?:") && this.#source[this.#at] === "?") throw new Unsupported();
+    else if (this.#source[this.#at] === "?" && !this.#modifiers()) throw new Unsupported();
     const body = this.#disjunction();
     if (!this.#take(")")) throw new Unsupported();
+    [this.#ignoreCase, this.#dotAll] = outer;
     if (!lookbehind) return body;
     this.#exact = false;
     return { kind: "empty" };
+  }
+
+  /** `?:` or `?is-is:`. */
+  #modifiers(): boolean {
+    const modifiers = /^\?([ims]*)(?:-([ims]*))?:/.exec(this.#source.slice(this.#at, this.#at + 12));
+    if (!modifiers) return false;
+    this.#at += modifiers[0].length;
+    const [, on, off = ""] = modifiers;
+    this.#ignoreCase = (this.#ignoreCase || on.includes("i")) && !off.includes("i");
+    this.#dotAll = (this.#dotAll || on.includes("s")) && !off.includes("s");
+    return true;
   }
 
   #escape(): Tree {
@@ -187,7 +206,7 @@ class Parser {
       this.#exact = false;
       const name = /^(?:\d+|k<[^>]*>|k)/.exec(this.#source.slice(this.#at))!;
       this.#at += name[0].length;
-      return { kind: "repeat", body: { kind: "set", set: ANY }, min: 0, max: Infinity };
+      return { kind: "repeat", body: { kind: "set", set: ANY }, min: 0, max: Infinity, lazy: false };
     }
     const set = this.#classEscape();
     if (typeof set === "number") return this.#set(this.#character(set));
@@ -279,29 +298,32 @@ const NODE_SET = 0;
 const NODE_SPLIT = 1;
 const NODE_LINE_START = 2;
 const NODE_ACCEPT = 3;
+/** The one accepting node. */
+const ACCEPT = 0;
 
 /** An automaton over any number of patterns, with one accepting node. */
 export class PatternNfa {
   readonly #kind: number[] = [NODE_ACCEPT];
+  /** Where a node leads; of a split, what the pattern prefers. */
   readonly #next: number[] = [-1];
   readonly #other: number[] = [-1];
   readonly #sets: (Uint8Array | undefined)[] = [undefined];
   readonly #starts: number[] = [];
 
-  /** Adds a pattern; returns false, having changed nothing that matters, when it is too large. */
-  add(pattern: PatternTree): boolean {
+  /**
+   * Adds a pattern.
+   *
+   * @returns its starting node; undefined, nothing that matters having changed, when it is too large.
+   */
+  add(pattern: PatternTree): number | undefined {
     try {
-      this.#starts.push(this.#compile(pattern.tree, 0));
-      return true;
+      const start = this.#compile(pattern.tree, ACCEPT);
+      this.#starts.push(start);
+      return start;
     } catch (error) {
-      if (error instanceof Unsupported) return false;
+      if (error instanceof Unsupported) return undefined;
       throw error;
     }
-  }
-
-  /** Whether there is any pattern. */
-  get empty(): boolean {
-    return this.#starts.length === 0;
   }
 
   /**
@@ -309,28 +331,62 @@ export class PatternNfa {
    * without duplicates. `symbol` is -1 at the beginning, where a line may or may not begin.
    */
   step(from: readonly number[], symbol: number): number[] {
-    const atLineStart = symbol === 10 || symbol === 13 || symbol === OTHER || symbol < 0;
+    const reached: number[] = [];
     const seen = new Set<number>();
-    const visit = (first: number) => {
-      const stack = [first];
-      for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-        if (seen.has(node)) continue;
-        seen.add(node);
-        if (this.#kind[node] === NODE_SPLIT) stack.push(this.#next[node], this.#other[node]);
-        else if (this.#kind[node] === NODE_LINE_START && atLineStart) stack.push(this.#next[node]);
-      }
-    };
     for (const node of from) {
-      if (this.#kind[node] === NODE_SET && this.#sets[node]![symbol]) visit(this.#next[node]);
+      if (this.#sets[node]?.[symbol]) this.#reach(this.#next[node], symbol, seen, reached);
     }
-    for (const start of this.#starts) visit(start);
-    return [...seen].filter((node) => this.#kind[node] === NODE_SET || this.#kind[node] === NODE_ACCEPT)
-      .sort((a, b) => a - b);
+    for (const start of this.#starts) this.#reach(start, symbol, seen, reached);
+    return reached.sort((a, b) => a - b);
   }
 
   /** Whether a match may have ended on reaching these nodes. */
   accepts(nodes: readonly number[]): boolean {
-    return nodes.length > 0 && this.#kind[nodes[0]] === NODE_ACCEPT;
+    return nodes[0] === ACCEPT;
+  }
+
+  /** Follows one match from a pattern's starting node; `before` is the symbol before it, -1 if none. */
+  begin(start: number, before: number): number[] {
+    return this.#preferred((seen, reached) => this.#reach(start, before, seen, reached));
+  }
+
+  /** Follows it by one symbol: what the match may go on with, in the pattern's order of preference. */
+  follow(nodes: readonly number[], symbol: number): number[] {
+    return this.#preferred((seen, reached) => {
+      for (const node of nodes) {
+        if (this.#sets[node]?.[symbol]) this.#reach(this.#next[node], symbol, seen, reached);
+      }
+    });
+  }
+
+  /** Whether a match that got to `nodes` might be longer by just one more symbol. */
+  extensible(nodes: readonly number[]): boolean {
+    return nodes.some((node) => {
+      const reached: number[] = [];
+      if (node !== ACCEPT) this.#reach(this.#next[node], -1, new Set(), reached);
+      return reached.includes(ACCEPT);
+    });
+  }
+
+  /** Once the pattern accepts, what it likes less is out of the question. */
+  #preferred(collect: (seen: Set<number>, reached: number[]) => void): number[] {
+    const reached: number[] = [];
+    collect(new Set(), reached);
+    const accepted = reached.indexOf(ACCEPT);
+    return accepted < 0 ? reached : reached.slice(0, accepted);
+  }
+
+  /** Adds the nodes that wait for a symbol, or accept, reachable without one from `first`, preferred first. */
+  #reach(first: number, symbol: number, seen: Set<number>, reached: number[]): void {
+    const atLineStart = symbol === 10 || symbol === 13 || symbol === OTHER || symbol < 0;
+    const stack = [first];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (seen.has(node)) continue;
+      seen.add(node);
+      if (this.#kind[node] === NODE_SPLIT) stack.push(this.#other[node], this.#next[node]);
+      else if (this.#kind[node] !== NODE_LINE_START) reached.push(node);
+      else if (atLineStart) stack.push(this.#next[node]);
+    }
   }
 
   #node(kind: number, next: number, other = -1, set?: Uint8Array): number {
@@ -354,23 +410,29 @@ export class PatternNfa {
         return tree.parts.reduceRight((after, part) => this.#compile(part, after), next);
       case "either":
         return tree.options.map((option) => this.#compile(option, next))
-          .reduce((a, b) => this.#node(NODE_SPLIT, a, b));
+          .reduceRight((others, option) => this.#node(NODE_SPLIT, option, others));
       case "repeat": {
         const copies = tree.max === Infinity ? tree.min : tree.max;
         if (copies > MAX_NODES) throw new Unsupported();
         let start = next;
         if (tree.max === Infinity) {
-          const loop = this.#node(NODE_SPLIT, next);
-          this.#other[loop] = this.#compile(tree.body, loop);
-          start = loop;
+          start = this.#node(NODE_SPLIT, next);
+          this.#choose(start, this.#compile(tree.body, start), next, tree.lazy);
         } else {
           for (let i = tree.min; i < tree.max; i++) {
-            start = this.#node(NODE_SPLIT, next, this.#compile(tree.body, start));
+            const more = this.#compile(tree.body, start);
+            start = this.#node(NODE_SPLIT, next);
+            this.#choose(start, more, next, tree.lazy);
           }
         }
         for (let i = 0; i < tree.min; i++) start = this.#compile(tree.body, start);
         return start;
       }
     }
+  }
+  /** Makes a split prefer to go on, or, being lazy, to leave. */
+  #choose(split: number, more: number, leave: number, lazy: boolean): void {
+    this.#next[split] = lazy ? leave : more;
+    this.#other[split] = lazy ? more : leave;
   }
 }

@@ -1,11 +1,15 @@
 /**
  * The RV64 front end of the translator: takes instructions from RAM and writes IR. How a block grows is decided
  * in `translate/translation.ts`; here is the loop over its instructions.
+ *
+ * A block belongs to one page of RAM. An instruction whose second half lies in the next page ends it: what that
+ * half is may change behind the block's back, so the block looks at it (by the fetch TLB, as the interpreter
+ * does) each time before it executes the instruction.
  */
 import type { FrontEnd, Vcpu } from "../../isa.ts";
 import { type GuestRam, PAGE_SIZE } from "../../memory.ts";
-import type { Ir } from "../../translator/ir.ts";
-import { STATE_PC } from "../../translator/layout.ts";
+import { COND_NE, type Ir, OP_ADD64, OP_SHL64, OP_STATE_ADDRESS } from "../../translator/ir.ts";
+import { STATE_PC, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FETCH, tlbTable } from "../../translator/layout.ts";
 import { expand } from "./compressed.ts";
 import { decode } from "./decode.ts";
 import { TRANSLATE } from "./translate/table.ts";
@@ -13,6 +17,7 @@ import { Translation } from "./translate/translation.ts";
 import { emitWalker } from "./walker.ts";
 
 const OFFSET_MASK = PAGE_SIZE - 1;
+const WORD = 0x1_0000_0000;
 
 /** Turns RV64 instructions into IR. */
 export class RiscvFrontEnd implements FrontEnd {
@@ -21,41 +26,75 @@ export class RiscvFrontEnd implements FrontEnd {
   readonly #parcels: Uint16Array;
   readonly #translation = new Translation();
 
-  constructor(ram: GuestRam) {
+  /**
+   * A front end for one machine.
+   *
+   * @param ram Where instructions are taken from.
+   */
+  constructor(private readonly ram: GuestRam) {
     this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size >> 1);
   }
 
   translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir): void {
     const t = this.#translation;
     const parcels = this.#parcels;
-    const pageParcel = (ramOffset & ~OFFSET_MASK) >>> 1;
+    const page = ramOffset - (ramOffset & OFFSET_MASK);
     const pcHi = vcpu.state[(STATE_PC >> 2) + 1];
     const pagePc = vcpu.state[STATE_PC >> 2] & ~OFFSET_MASK;
     let start = PAGE_SIZE, end = 0;
     t.begin(ir, ramOffset & OFFSET_MASK);
     for (let count = 0; !ir.ended; count++) {
       const offset = t.nextOffset;
-      const parcel = pageParcel + (offset >>> 1);
-      const length = offset < PAGE_SIZE && (parcels[parcel] & 3) === 3 ? 4 : 2;
-      const outside = offset + length > PAGE_SIZE;
-      if (count > 0 && (outside || count === maxInstructions || t.visited(offset) || !ir.hasRoom())) {
+      if (
+        count > 0 && (offset >= PAGE_SIZE || count === maxInstructions || t.visited(offset) || !ir.hasRoom())
+      ) {
         t.endAt(offset);
         break;
       }
+      const parcel = page / 2 + (offset >>> 1);
+      const first = parcels[parcel];
+      const length = (first & 3) === 3 ? 4 : 2;
       t.startInstruction(pagePc | offset, pcHi, length);
       if (offset < start) start = offset;
       if (offset + length > end) end = offset + length;
-      if (outside) {
-        ir.interpret();
+      let insn: number;
+      if (length === 2) insn = expand(first);
+      else if (offset + 4 <= PAGE_SIZE) insn = first | parcels[parcel + 1] << 16;
+      else {
         end = PAGE_SIZE;
-        break;
+        const second = this.#nextPage(vcpu, t);
+        if (second < 0) {
+          ir.interpret();
+          break;
+        }
+        insn = first | second << 16;
       }
-      const insn = length === 4 ? parcels[parcel] | parcels[parcel + 1] << 16 : expand(parcels[parcel]);
       TRANSLATE[decode(insn)](t, insn);
     }
-    const page = pageParcel * 2;
     this.startOffset = page + start;
     this.endOffset = page + end;
+  }
+
+  /**
+   * The halfword at the start of the page after the current instruction's, after guards that it is still
+   * there; negative when there is none in RAM.
+   */
+  #nextPage(vcpu: Vcpu, t: Translation): number {
+    const { ir } = t, { ram } = this;
+    const low = (t.pcLo >>> 0) + 2;
+    const lo = low | 0, hi = (t.pcHi + (low === WORD ? 1 : 0)) | 0;
+    const physical = vcpu.translateAddress(BigInt(hi) << 32n | BigInt(lo >>> 0));
+    if (physical === undefined || !ram.contains(physical, 2)) return -1;
+    const half = this.#parcels[(physical - ram.base) / 2];
+
+    const index = (lo >>> 12) & (TLB_ENTRIES - 1);
+    const table = tlbTable(ir.context & 3, TLB_FETCH);
+    const entry = ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, table + index * TLB_ENTRY_BYTES);
+    ir.interpretIf(COND_NE, ir.hostLoad(8, false, entry, 0), ir.const64(lo, hi));
+    const offset = ir.bin(OP_SHL64, ir.hostLoad(8, false, entry, 8), ir.const(12));
+    const base = ir.const64(ram.hostAddress | 0, Math.floor(ram.hostAddress / WORD));
+    ir.interpretIf(COND_NE, ir.hostLoad(2, false, ir.bin(OP_ADD64, offset, base), 0), ir.const(half));
+    return half;
   }
 
   walker(ir: Ir, kind: number, mmuIndex: number, ram: GuestRam): void {

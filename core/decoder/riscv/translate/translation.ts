@@ -39,8 +39,9 @@ INVERSE[COND_GEU] = COND_LTU;
 export class Translation {
   /** The block. */
   ir!: Ir;
-  /** Virtual pc of the current instruction, in halves. */
+  /** Low half of the current instruction's pc. */
   pcLo = 0;
+  /** High half of the current instruction's pc. */
   pcHi = 0;
   /** Bytes of the current instruction: 2 or 4. */
   length = 4;

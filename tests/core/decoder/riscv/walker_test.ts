@@ -6,6 +6,7 @@ import {
   S_MENVCFG,
   S_PMP_ACTIVE,
   S_SATP,
+  S_SUPERPAGES,
 } from "../../../../core/decoder/riscv/state.ts";
 import { PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
 import {
@@ -123,6 +124,13 @@ Deno.test("a superpage of each mode is walked, and marked as one", () => {
       assert(walk(virtual, TLB_LOAD, MMU_SUPERVISOR) !== 0n, `Sv mode ${mode}, level ${level}`);
     }
   }
+});
+
+Deno.test("a page of 512 GiB is walked too", () => {
+  reset(9);
+  lockstep.both((side) => setPte(side, 0, 1, 0n, ALL));
+  assert(walk(1n << 39n | BigInt(RAM + 0x1_2345), TLB_LOAD, MMU_SUPERVISOR) !== 0n);
+  assertEquals(lockstep.translated.view.getBigInt64(S_SUPERPAGES, true), -1n);
 });
 
 Deno.test("gives up where a bit would have to be set, protection is in use, or code would be written", () => {

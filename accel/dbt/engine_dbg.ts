@@ -1,0 +1,282 @@
+/**
+ * The dynamic binary translator as an engine: finds or makes the code for where a vCPU stands, enters it,
+ * and does what the code left undone when it comes back.
+ *
+ * Generated code only does what is common and can be exact; everything else (devices, faults, system
+ * instructions, the last few instructions of a budget) is the interpreter's, one instruction at a time. So
+ * both engines share one definition of every hard case.
+ */
+import type { FrontEnd, MachineContext, Vcpu } from "../../core/isa.ts";
+import type { Machine } from "../../core/machine.ts";
+import { PAGE_SIZE } from "../../core/memory.ts";
+import {
+  EXIT_BUDGET,
+  EXIT_LEAVE,
+  EXIT_LINK,
+  EXIT_LOOKUP,
+  EXIT_SITE,
+} from "../../core/translator/backend.ts";
+import { BlockCache } from "../../core/translator/block_cache.ts";
+import { X64Backend } from "../../core/translator/host/x64/backend_dbg.ts";
+import { Ir } from "../../core/translator/ir.ts";
+import {
+  JUMP_CACHE_BITS,
+  STATE_BUDGET,
+  STATE_ENTRY,
+  STATE_EPOCH_CONTEXT,
+  STATE_EXIT_ARG,
+  STATE_EXIT_REASON,
+  STATE_HOST_FP_CONTROL,
+  STATE_HOST_FP_DEFAULT,
+  STATE_JUMP_CACHE,
+  STATE_PC,
+  STATE_TIME_AT_ZERO,
+} from "../../core/translator/layout.ts";
+import type { Engine } from "../engine.ts";
+import { allocateCode, nativeEntry } from "../ffi/memory.ts";
+
+const CODE_BYTES = 96 << 20;
+const DATA_BYTES = 16 << 20;
+/** Longest block, in guest instructions. */
+const MAX_INSTRUCTIONS = 64;
+
+const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
+const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
+
+/** Translating engine for x86-64 Linux hosts. */
+export class DbtEngine implements Engine {
+  readonly name = "dbt";
+  readonly deterministic = true;
+  readonly #machine: MachineContext & { vcpus: readonly Vcpu[] };
+  readonly #frontEnd: FrontEnd;
+  readonly #ir = new Ir();
+  readonly #backend: X64Backend;
+  readonly #blocks: BlockCache;
+  readonly #enter: (() => void)[] = [];
+  readonly #code = allocateCode(CODE_BYTES); get codeForDebug() { return this.#code; }
+  readonly #data = allocateCode(DATA_BYTES);
+  #translated = 0;
+  #translatedInstructions = 0;
+  #translationMs = 0;
+  #dropped = 0;
+  #clears = 0;
+  #entries = 0;
+  #interpreted = 0;
+  readonly #exits = new Float64Array(8);
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#frontEnd = machine.isa.createFrontEnd(machine);
+    this.#backend = new X64Backend({ code: this.#code, data: this.#data, entry: nativeEntry }, this.#ir);
+    this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
+    for (const vcpu of machine.vcpus) {
+      this.#enter.push(nativeEntry(this.#backend.enter, vcpu.stateAddress));
+      const { state } = vcpu;
+      emptyJumpCache(state);
+      state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControl;
+      state[STATE_HOST_FP_DEFAULT >> 2] = this.#backend.fpControl;
+      vcpu.collectHostFlags = () => {
+        const flags = this.#backend.fpFlags(state[STATE_HOST_FP_CONTROL >> 2]);
+        state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControlClear;
+        return flags;
+      };
+    }
+    machine.ram.onCodeWrite = (offset, size) => this.#codeWritten(offset, size);
+  }
+
+  run(vcpu: Vcpu, budget: number): void {
+    const { clock, control } = this.#machine;
+    const { state } = vcpu;
+    const enter = this.#enter[vcpu.index];
+    const end = clock.instructions + budget;
+    while (!control.yield && !clock.deadlineMoved && !vcpu.waiting && !vcpu.stopped) {
+      const left = end - clock.instructions;
+      if (left <= 0) return;
+      vcpu.takeInterrupt();
+      const context = vcpu.context();
+      const offset = context < 0 ? -1 : vcpu.fetchOffset();
+      if (offset < 0) {
+        this.#interpret(vcpu, 1);
+        continue;
+      }
+      state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
+      const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
+      state[STATE_ENTRY >> 2] = code;
+      this.#runCode(vcpu, enter, left);
+    }
+  }
+
+  /** Enters code at STATE_ENTRY, and again as long as all that was missing was a link. */
+  #runCode(vcpu: Vcpu, enter: () => void, budget: number): void {
+    const { clock } = this.#machine;
+    const { state } = vcpu;
+    const blocks = this.#blocks, exits = this.#backend.exits;
+    const atZero = clock.nowNs + budget;
+    state[STATE_TIME_AT_ZERO >> 2] = atZero | 0;
+    state[(STATE_TIME_AT_ZERO >> 2) + 1] = Math.floor(atZero / 0x100000000);
+    state[STATE_BUDGET >> 2] = budget;
+    for (;;) {
+      this.#entries++;
+      enter();
+      const reason = state[STATE_EXIT_REASON >> 2];
+      const argument = state[STATE_EXIT_ARG >> 2];
+      this.#exits[reason]++;
+      let left = state[STATE_BUDGET >> 2];
+      switch (reason) {
+        case EXIT_LINK: {
+          const from = exits.linkBlock(argument);
+          const pcLo = exits.linkPcLo(argument), pcHi = exits.linkPcHi(argument);
+          const page = Math.floor(blocks.offset[from] / PAGE_SIZE) * PAGE_SIZE;
+          const context = blocks.context[from];
+          state[PC_LO] = pcLo;
+          state[PC_HI] = pcHi;
+          const clears = this.#clears;
+          const code = this.#codeAt(vcpu, page + (pcLo & 0xfff), pcLo, pcHi, context);
+          if (clears === this.#clears && blocks.code[from] !== 0) {
+            const target = blocks.find(page + (pcLo & 0xfff), pcLo, pcHi, context);
+            exits.setLinkNext(argument, blocks.incoming[target]);
+            blocks.incoming[target] = argument;
+            this.#backend.link(argument, code);
+          }
+          state[STATE_ENTRY >> 2] = code;
+          continue;
+        }
+        case EXIT_BUDGET: {
+          left += blocks.instructions[argument];
+          state[PC_LO] = blocks.pcLo[argument];
+          state[PC_HI] = blocks.pcHi[argument];
+          clock.instructions += budget - left;
+          this.#interpret(vcpu, left);
+          return;
+        }
+        case EXIT_SITE: {
+          exits.storeDirty(argument, state);
+          const block = exits.siteBlock(argument);
+          left += blocks.instructions[block] - exits.siteInstruction(argument);
+          const low = (blocks.pcLo[block] >>> 0) + exits.sitePcDelta(argument);
+          state[PC_LO] = low | 0;
+          state[PC_HI] = (blocks.pcHi[block] + Math.floor(low / 0x100000000)) | 0;
+          clock.instructions += budget - left;
+          this.#interpret(vcpu, 1);
+          return;
+        }
+        case EXIT_LOOKUP:
+        case EXIT_LEAVE:
+          clock.instructions += budget - left;
+          return;
+        default:
+          throw new Error(`generated code returned with unknown reason ${reason}`);
+      }
+    }
+  }
+
+  #interpret(vcpu: Vcpu, budget: number): void {
+    this.#interpreted += budget;
+    vcpu.interpret(budget);
+  }
+
+  /** The code for a block, translated if need be. */
+  #codeAt(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
+    const found = this.#blocks.find(offset, pcLo, pcHi, context);
+    if (found >= 0) {
+      const code = this.#blocks.code[found];
+      this.#backend.publish(pcLo, pcHi, Math.floor(offset / PAGE_SIZE), context, code);
+      return code;
+    }
+    return this.#translate(vcpu, offset, pcLo, pcHi, context);
+  }
+
+  #translate(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
+    const started = performance.now();
+    const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
+    const { ram, vcpus } = this.#machine;
+    if (!blocks.hasRoom()) this.#clear();
+    backend.prepare(context, frontEnd, ram);
+    ir.begin(context);
+    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir);
+    let code = backend.emit(ir, blocks.next, pcLo, pcHi);
+    if (code === 0) {
+      this.#clear();
+      backend.prepare(context, frontEnd, ram);
+      code = backend.emit(ir, blocks.next, pcLo, pcHi);
+    }
+    blocks.add(
+      offset,
+      pcLo,
+      pcHi,
+      context,
+      ir.instructions,
+      code,
+      frontEnd.startOffset,
+      frontEnd.endOffset,
+    );
+    const page = Math.floor(offset / PAGE_SIZE);
+    if (ram.codePages[page] === 0) {
+      ram.codePages[page] = 1;
+      for (const other of vcpus) other.dropStoreTranslations(page);
+    }
+    backend.publish(pcLo, pcHi, page, context, code);
+    this.#translated++;
+    this.#translatedInstructions += ir.instructions;
+    this.#translationMs += performance.now() - started;
+    return code;
+  }
+
+  /** The guest, a device or a test is about to write to a page with code. */
+  #codeWritten(offset: number, size: number): void {
+    if (!this.#blocks.touchesCode(offset, size)) return;
+    const { ram, vcpus } = this.#machine;
+    const exits = this.#backend.exits;
+    const before = this.#dropped;
+    const remains = this.#blocks.drop(offset, size, (b) => {
+      this.#dropped++;
+      for (let link = this.#blocks.incoming[b]; link >= 0; link = exits.linkNext(link)) {
+        this.#backend.unlink(link);
+      }
+      this.#backend.retract(this.#blocks.pcLo[b], this.#blocks.pcHi[b], this.#blocks.code[b]);
+    });
+    if (!remains) ram.codePages[Math.floor(offset / PAGE_SIZE)] = 0;
+    // Jump caches and cells may still lead to what was dropped.
+    if (this.#dropped !== before) for (const v of vcpus) v.state[EPOCH_CONTEXT] += 256;
+  }
+
+  #clear(): void {
+    const { ram, vcpus } = this.#machine;
+    this.#clears++;
+    this.#backend.clear();
+    this.#blocks.clear();
+    ram.codePages.fill(0);
+    for (const v of vcpus) {
+      emptyJumpCache(v.state);
+      v.state[EPOCH_CONTEXT] += 256;
+    }
+  }
+
+  statistics(): Record<string, number> {
+    return {
+      blocksTranslated: this.#translated,
+      instructionsTranslated: this.#translatedInstructions,
+      translationMs: this.#translationMs,
+      codeBytes: this.#backend.codeBytes,
+      blocksDropped: this.#dropped,
+      cacheClears: this.#clears,
+      entries: this.#entries,
+      exitsBudget: this.#exits[EXIT_BUDGET],
+      exitsSite: this.#exits[EXIT_SITE],
+      exitsLink: this.#exits[EXIT_LINK],
+      exitsLookup: this.#exits[EXIT_LOOKUP],
+      exitsLeave: this.#exits[EXIT_LEAVE],
+      interpreted: this.#interpreted,
+    };
+  }
+
+  dispose(): void {
+    this.#code.free();
+    this.#data.free();
+  }
+}
+
+/** Fills a jump cache with pcs no jump leads to (odd ones). */
+function emptyJumpCache(state: Int32Array): void {
+  state.fill(1, STATE_JUMP_CACHE >> 2, (STATE_JUMP_CACHE >> 2) + (4 << JUMP_CACHE_BITS));
+}

@@ -1,0 +1,129 @@
+/** The x86-64 host backend (needs x86-64-v3: AVX, BMI2, FMA, LZCNT). */
+import type { FrontEnd } from "../../../isa.ts";
+import type { GuestRam } from "../../../memory.ts";
+import type { Backend, CodeMemory } from "../../backend.ts";
+import { Ir } from "../../ir.ts";
+import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
+import { Assembler } from "./assembler.ts";
+import { Emitter } from "./emitter.ts";
+import { ExitTables } from "./exits.ts";
+import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, Stubs } from "./stubs.ts";
+
+/** A block's code never exceeds this many bytes. */
+const MAX_BLOCK_BYTES = 1 << 17;
+const WALKERS_BYTES = 4096;
+/** MXCSR after reset: round to nearest, all exceptions masked, no flags (Intel SDM vol. 1, 10.2.3). */
+const MXCSR_DEFAULT = 0x1f80;
+
+/** x86-64 code for blocks of any guest. */
+export class X64Backend implements Backend {
+  readonly exits: ExitTables;
+  readonly fpControl: number = MXCSR_DEFAULT;
+  readonly fpControlClear: number = MXCSR_DEFAULT;
+  readonly #asm: Assembler;
+  readonly #stubs: Stubs;
+  readonly #emitter: Emitter;
+  readonly #stubEmitter: Emitter;
+  readonly #stubIr = new Ir();
+  readonly #table: Int32Array;
+  readonly #walkers: Int32Array;
+  readonly #codeSize: number;
+  #prepared = 0;
+  #firstBlock: number;
+
+  constructor(memory: CodeMemory, readonly ir: Ir) {
+    const { code, data } = memory;
+    const tableBytes = BLOCK_TABLE_ENTRY_BYTES << BLOCK_TABLE_BITS;
+    this.#codeSize = code.buffer.byteLength;
+    this.#asm = new Assembler(new Uint8Array(code.buffer), code.address);
+    this.#walkers = new Int32Array(data.buffer, 0, WALKERS_BYTES >> 2);
+    this.#table = new Int32Array(data.buffer, WALKERS_BYTES, tableBytes >> 2);
+    this.#table.fill(-1); // no block has context -1
+    this.exits = new ExitTables(
+      new Int32Array(data.buffer, WALKERS_BYTES + tableBytes),
+      data.address + WALKERS_BYTES + tableBytes,
+    );
+    this.#stubs = new Stubs(this.#asm, data.address + WALKERS_BYTES, data.address);
+    this.#stubs.emit();
+    this.#emitter = new Emitter(ir, this.#asm, this.exits, this.#stubs);
+    this.#stubEmitter = new Emitter(this.#stubIr, this.#asm, this.exits, this.#stubs);
+    this.#firstBlock = this.#asm.pos;
+  }
+
+  /** Host address of the code the engine enters through. */
+  get enter(): number {
+    return this.#asm.base + this.#stubs.enter;
+  }
+
+  get firstBlockForDebug() { return this.#firstBlock; }
+  get codeBytes(): number {
+    return this.#asm.pos - this.#firstBlock;
+  }
+
+  prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void {
+    const mmuIndex = context & 3;
+    if ((this.#prepared & (1 << mmuIndex)) !== 0) return;
+    if (this.#prepared === 0) {
+      // Code may change its MMU index by itself, so that all fetch walkers are needed from the start.
+      for (let i = 0; i < MMU_INDEXES; i++) {
+        this.#walkers[2 * i] = this.#asm.base + this.#emitWalker(frontEnd, TLB_FETCH, i, ram);
+      }
+    }
+    this.#prepared |= 1 << mmuIndex;
+    for (const kind of [TLB_LOAD, TLB_STORE]) {
+      this.#stubs.emitRefill(mmuIndex, kind, this.#emitWalker(frontEnd, kind, mmuIndex, ram));
+    }
+  }
+
+  #emitWalker(frontEnd: FrontEnd, kind: number, mmuIndex: number, ram: GuestRam): number {
+    this.#stubIr.begin(mmuIndex, true);
+    frontEnd.walker(this.#stubIr, kind, mmuIndex, ram);
+    return this.#stubEmitter.emitStub();
+  }
+
+  emit(_ir: Ir, block: number, pcLo: number, pcHi: number): number {
+    if (this.#asm.pos + MAX_BLOCK_BYTES > this.#codeSize || !this.exits.hasRoom()) return 0;
+    return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi);
+  }
+
+  link(link: number, code: number): void {
+    const at = this.exits.linkPosition(link);
+    this.#asm.bytes[at] = 0xe9; // jmp rel32
+    this.#asm.patch32(at + 1, code - (this.#asm.base + at + 5));
+  }
+
+  unlink(link: number): void {
+    const at = this.exits.linkPosition(link);
+    this.#asm.bytes[at] = 0xb8; // mov eax, link
+    this.#asm.patch32(at + 1, link);
+  }
+
+  publish(pcLo: number, pcHi: number, ramPage: number, context: number, code: number): void {
+    const at = blockTableIndex(pcLo) * (BLOCK_TABLE_ENTRY_BYTES >> 2);
+    const table = this.#table;
+    table[at] = pcLo;
+    table[at + 1] = pcHi;
+    table[at + 2] = ramPage;
+    table[at + 3] = context;
+    table[at + 4] = code;
+  }
+
+  retract(pcLo: number, pcHi: number, code: number): void {
+    const at = blockTableIndex(pcLo) * (BLOCK_TABLE_ENTRY_BYTES >> 2);
+    const table = this.#table;
+    if (table[at] === pcLo && table[at + 1] === pcHi && table[at + 4] === code) table[at + 3] = -1;
+  }
+
+  clear(): void {
+    this.#table.fill(-1);
+    this.exits.clear();
+    this.#prepared = 0;
+    this.#asm.pos = this.#firstBlock;
+  }
+
+  fpFlags(control: number): number {
+    // MXCSR: IE 1, DE 2, ZE 4, OE 8, UE 16, PE 32
+    return (control & 1) << 4 | (control & 4) << 1 | (control & 8) >> 1 | (control & 16) >> 3 |
+      (control & 32) >> 5;
+  }
+}

@@ -1,0 +1,125 @@
+/** How the front end grows blocks. */
+import { assert, assertEquals } from "@std/assert";
+import { PRIV_M, PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
+import { S_MSTATUS } from "../../../../core/decoder/riscv/state.ts";
+import {
+  OP_BRANCH,
+  OP_INSN,
+  OP_INTERPRET,
+  OP_JUMP,
+  OP_JUMP_CONTEXT,
+  OP_JUMP_IND,
+} from "../../../../core/translator/ir.ts";
+import { A0, addi, csrrc, csrrs, EBREAK, jalr, jump, NOP, program, RA, T0, ZERO } from "./hart_fixture.ts";
+import { Lockstep, RAM } from "./lockstep_fixture.ts";
+
+const SSTATUS = 0x100;
+const PAGE_END = RAM + 4096;
+
+const lockstep = new Lockstep();
+const { ir, frontEnd, translated } = lockstep;
+
+const beq = (rs1: number, rs2: number, displacement: number) =>
+  (displacement >> 12) << 31 | (displacement & 0x7e0) << 20 | rs2 << 20 | rs1 << 15 |
+  (displacement & 0x1e) << 7 | (displacement & 0x800) >> 4 | 0x63;
+const lui = (rd: number, imm: number) => imm | rd << 7 | 0x37;
+
+/** Translates the words at an address in the given mode. */
+function translate(words: readonly number[], at = RAM, privilege = PRIV_M, maxInstructions = 64): void {
+  translated.ram.u8.fill(0);
+  translated.hart.reset(BigInt(at), privilege, 0n, 0n);
+  program(translated.ram, at, ...words);
+  assert(lockstep.translate(maxInstructions));
+}
+
+/** The low halves of the pcs of the block's instructions, from RAM's start. */
+function pcs(): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < ir.length; i++) if (ir.op[i] === OP_INSN) found.push((ir.lo[i] >>> 0) - RAM);
+  return found;
+}
+
+/** Ops of a kind, by where they lead. */
+function targets(op: number): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < ir.length; i++) if (ir.op[i] === op) found.push((ir.lo[i] >>> 0) - RAM);
+  return found;
+}
+
+Deno.test("a forward branch is a side exit, and the block goes on behind it", () => {
+  translate([NOP, beq(A0, T0, 16), NOP, EBREAK]);
+  assertEquals(pcs(), [0, 4, 8, 12]);
+  assertEquals(targets(OP_BRANCH), [20]);
+  assertEquals(ir.op[ir.length - 1], OP_INTERPRET);
+});
+
+Deno.test("a branch back to the entry ends the block as a loop, and leaving it is the side exit", () => {
+  translate([addi(A0, A0, 1), NOP, beq(A0, T0, -8)]);
+  assertEquals(targets(OP_BRANCH), [12]);
+  assertEquals(targets(OP_JUMP), [0]);
+});
+
+Deno.test("direct jumps within the page are followed, calls too", () => {
+  translate([jump(8), EBREAK, jump(12) | RA << 7, EBREAK, EBREAK, jalr(ZERO, RA)]);
+  assertEquals(pcs(), [0, 8, 20]);
+  assertEquals(ir.op[ir.length - 1], OP_JUMP_IND);
+  assertEquals([frontEnd.startOffset, frontEnd.endOffset], [0, 24]);
+});
+
+Deno.test("a jump backward is followed below the entry", () => {
+  translated.ram.u8.fill(0);
+  program(translated.ram, RAM + 0x100, NOP, EBREAK, jump(-8));
+  translated.hart.setPc((RAM + 0x108) | 0, 0);
+  assert(lockstep.translate(64));
+  assertEquals(pcs(), [0x108, 0x100, 0x104]);
+  assertEquals([frontEnd.startOffset, frontEnd.endOffset], [0x100, 0x10c]);
+});
+
+Deno.test("no instruction is in a block twice", () => {
+  translate([NOP, NOP, jump(-4)]);
+  assertEquals(pcs(), [0, 4, 8]);
+  assertEquals(targets(OP_JUMP), [4]);
+});
+
+Deno.test("a jump out of the page ends the block", () => {
+  translate([jump(0x2000)]);
+  assertEquals(targets(OP_JUMP), [0x2000]);
+});
+
+Deno.test("a block ends at the page's end, before an instruction that reaches over it", () => {
+  translate([NOP, NOP], PAGE_END - 8);
+  assertEquals(pcs(), [4088, 4092]);
+  assertEquals(targets(OP_JUMP), [4096]);
+  translate([NOP, NOP], PAGE_END - 6);
+  assertEquals(pcs(), [4090]);
+  assertEquals(targets(OP_JUMP), [4094]);
+});
+
+Deno.test("an instruction that straddles pages, alone, is the interpreter's", () => {
+  translated.ram.u8.fill(0);
+  translated.hart.reset(BigInt(PAGE_END - 2), PRIV_M, 0n, 0n);
+  program(translated.ram, PAGE_END - 2, NOP);
+  ir.begin(translated.hart.context());
+  frontEnd.translate(translated.hart, 4094, 64, ir);
+  assertEquals([ir.instructions, ir.op[ir.length - 1]], [1, OP_INTERPRET]);
+});
+
+Deno.test("a block has at most as many instructions as asked for, and then goes on elsewhere", () => {
+  translate([NOP, NOP, NOP, NOP], RAM, PRIV_M, 3);
+  assertEquals(pcs(), [0, 4, 8]);
+  assertEquals(targets(OP_JUMP), [12]);
+});
+
+Deno.test("a block of any instructions fits the IR", () => {
+  translate(new Array(1000).fill(0x28755513), RAM, PRIV_M, 1000); // orc.b
+  assert(ir.length > 1800 && ir.length < 2048);
+});
+
+Deno.test("clearing what is clear in sstatus stays in the block, setting SUM goes to its context", () => {
+  translate([lui(T0, 1 << 18), csrrc(A0, SSTATUS, T0), NOP, csrrs(ZERO, SSTATUS, T0)], RAM, PRIV_S);
+  assertEquals(pcs(), [0, 4, 8, 12]);
+  assertEquals(targets(OP_JUMP_CONTEXT), [16]);
+  const context = ir.c[ir.length - 1];
+  translated.hart.state[S_MSTATUS >> 2] |= 1 << 18;
+  assertEquals(context, translated.hart.context());
+});
