@@ -3,6 +3,7 @@ import { BOARDS } from "./harness/boards.ts";
 import { RiscvHart } from "./core/decoder/riscv/hart.ts";
 import { decode } from "./core/decoder/riscv/decode.ts";
 import { expand } from "./core/decoder/riscv/compressed.ts";
+import {S_MSTATUS} from "./core/decoder/riscv/state.ts";
 import { INSTRUCTIONS } from "./core/decoder/riscv/encodings.ts";
 const sel = await selectEngine("dbt" as any);
 const board = await BOARDS.riscv64.create({ memory: sel.memory, ramBytes: 512<<20, vcpus: 1,
@@ -36,6 +37,7 @@ if (profile) {
       const kind = p2 === undefined ? "unmapped" : !ram.contains(p2, 8) ? "device" : ram.codePages[(p2-ram.base)>>>12] ? "code" : (p2 & 4095) > 4088 ? "cross?" : "other";
       key += " " + kind + (kind==="code"||kind==="other" ? " pc " + v.getBigUint64(512,true).toString(16) : "");
     }
+    if (n===1 && (key.startsWith("csr") || key.startsWith("sc."))) key += " @" + v.getBigUint64(512,true).toString(16) + " " + (this.state[S_MSTATUS>>2]>>>0).toString(16)+ " " + this.context() + " ops " + (ram.view.getInt32((pa as number) - ram.base, true)>>>0).toString(16);
     hist.set(key, (hist.get(key) ?? 0) + 1);
     return orig.call(this, n);
   };

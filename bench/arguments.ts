@@ -47,7 +47,7 @@ export function parseBenchArguments(args: readonly string[]): BenchOptions | und
     boolean: ["help"],
     alias: { help: "h" },
     default: { runs: String(DEFAULT_RUNS), output: ".cache/bench.json" },
-    unknown: (argument) => (unknown.push(argument), false),
+    unknown: (argument: string) => (unknown.push(argument), false),
   });
   if (flags.help) return undefined;
   if (unknown.length > 0) {

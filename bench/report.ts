@@ -74,8 +74,8 @@ const COUNTERS: Readonly<Record<string, string>> = {
 export function counterTable(statistics: Readonly<Record<string, number>>): string {
   const words = (name: string) =>
     COUNTERS[name] ??
-      name.replace(/^exits(?=[A-Z])/, "exits to TypeScript:").replace(/[A-Z]/g, (letter) =>
-        ` ${letter.toLowerCase()}`);
+      name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+        .replace(/^exits /, "exits to TypeScript: ");
   const count = (value: number) => Number.isInteger(value) ? value.toLocaleString("en") : formatFigure(value);
   return formatTable(
     ["Debian boot", "count"],

@@ -70,7 +70,7 @@ export interface Vcpu {
    * before the guest's own flags are read or written. An engine replaces it; by default there are none.
    */
   collectHostFlags: () => number;
-  /** Drops store translations to a RAM page from the TLBs: it now holds translated code. */
+  /** Guards store translations to a RAM page in the TLBs (TLB_GUARDED): it now holds translated code. */
   dropStoreTranslations(ramPage: number): void;
   /** Forgets reservations and the like when the run loop turns to another vCPU. */
   deschedule(): void;

@@ -129,6 +129,11 @@ export const OP_STATE_ADDRESS = 77;
 /** Guest time in ns at the start of the current instruction. */
 export const OP_TIME = 78;
 
+/** FP flags accrued in the host's control word: NV 16, DZ 8, OF 4, UF 2, NX 1. */
+export const OP_FP_FLAGS = 79;
+/** Clears the FP flags in the host's control word. */
+export const OP_CLEAR_FP_FLAGS = 80;
+
 // Leaving the block
 /** If `a cond(c) b`: jump to guest pc lo/hi, which runs in the same context. */
 export const OP_BRANCH = 90;
@@ -184,6 +189,9 @@ export const OP_FEQ = 136;
 /** Signalling a < b, a <= b: 0 or 1; a NaN raises invalid. */
 export const OP_FLT = 137;
 export const OP_FLE = 138;
+/** Like OP_FLT and OP_FLE, but leave to the interpreter when an operand is NaN: they raise nothing. */
+export const OP_FLT_QUIET = 148;
+export const OP_FLE_QUIET = 149;
 /** Sign of b with magnitude of a; inverted sign of b; xor of both signs. */
 export const OP_FSGNJ = 139;
 export const OP_FSGNJN = 140;
@@ -212,6 +220,11 @@ export const F2I_TRUNCATE = 4;
 export const IR_CAPACITY = 2048;
 /** A decoder ends its block when fewer ops than this are free: no instruction needs more. */
 export const IR_HEADROOM = 96;
+
+/** 1 for two-operand ops that look only at the low halves of their operands. */
+const IS_32 = new Uint8Array(256);
+for (const op of [OP_ADD32, OP_SUB32, OP_SHL32, OP_SHR32, OP_SAR32, OP_ROR32, OP_MUL32]) IS_32[op] = 1;
+for (let op = OP_DIVS32; op <= OP_REMU32; op++) IS_32[op] = 1;
 
 const SLOTS = 512; // state slots with a cached current value: the first 4096 bytes
 
@@ -317,8 +330,35 @@ export class Ir {
     return this.op[v] === OP_CONST && this.lo[v] === 0 && this.hi[v] === 0;
   }
 
-  /** Any two-operand integer op, with constants folded where that is cheap and common. */
+  /** What gives the same low half as v, without the extension that may have been put on top. */
+  #low(v: Value): Value {
+    const op = this.op[v];
+    return op === OP_SEXT32 || op === OP_ZEXT32 ? this.a[v] : v;
+  }
+
+  /**
+   * Any two-operand integer op. Constants are folded where that is cheap and common; sign extensions move
+   * towards the results, where many turn out to be dead; shifts that make up a rotation become one.
+   */
   bin(op: number, a: Value, b: Value): Value {
+    if (IS_32[op] !== 0) {
+      a = this.#low(a);
+      b = this.#low(b);
+    } else if (op >= OP_AND64 && op <= OP_XOR64 && this.op[a] === OP_SEXT32) {
+      if (this.op[b] === OP_SEXT32) {
+        // Logic on two sign extensions is the sign extension of the logic.
+        const x = this.a[a], y = this.a[b];
+        if (op !== OP_AND64) {
+          const rotation = this.#rotation(OP_SHL32, OP_SHR32, OP_ROR32, 32, x, y);
+          if (rotation >= 0) return this.emit(OP_SEXT32, rotation);
+        }
+        return this.emit(OP_SEXT32, this.emit(op, x, y));
+      }
+      if (this.isConst32(b)) return this.emit(OP_SEXT32, this.emit(op, this.a[a], b));
+    } else if (op === OP_OR64 || op === OP_XOR64) {
+      const rotation = this.#rotation(OP_SHL64, OP_SHR64, OP_ROR64, 64, a, b);
+      if (rotation >= 0) return rotation;
+    }
     if (this.op[b] === OP_CONST) {
       const lo = this.lo[b], hi = this.hi[b];
       if (this.op[a] === OP_CONST) {
@@ -360,10 +400,48 @@ export class Ir {
     return this.emit(op, a, b);
   }
 
+  /** The rotation that shifting one value left and right and combining both makes, or -1. */
+  #rotation(left: number, right: number, rotate: number, bits: number, x: Value, y: Value): Value {
+    if (this.op[x] === right) {
+      const t = x;
+      x = y;
+      y = t;
+    }
+    if (this.op[x] !== left || this.op[y] !== right || this.a[x] !== this.a[y]) return -1;
+    const l = this.b[x], r = this.b[y];
+    if (this.op[l] !== OP_CONST || this.op[r] !== OP_CONST) return -1;
+    const leftBits = this.lo[l] & (bits - 1), rightBits = this.lo[r] & (bits - 1);
+    if (leftBits + rightBits !== bits || leftBits === 0) return -1;
+    return this.emit(rotate, this.a[x], r);
+  }
+
   /** Any one-operand integer op. */
   un(op: number, a: Value): Value {
-    if (op === OP_SEXT32 && this.op[a] === OP_CONST) return this.const(this.lo[a]);
+    if (op === OP_SEXT32) {
+      const inner = this.op[a];
+      if (inner === OP_CONST) return this.const(this.lo[a]);
+      if (inner === OP_ZEXT32) a = this.a[a];
+      if (this.#isSigned32(a)) return a;
+    }
     return this.emit(op, a);
+  }
+
+  /** Whether a value is known to be the sign extension of its low half. */
+  #isSigned32(v: Value): boolean {
+    switch (this.op[v]) {
+      case OP_SEXT8:
+      case OP_SEXT16:
+      case OP_SEXT32:
+      case OP_ZEXT8:
+      case OP_ZEXT16:
+      case OP_SETCC:
+        return true;
+      case OP_LOAD:
+        return this.c[v] === 1 || this.c[v] === 2 || this.c[v] > 16;
+      case OP_SHR32:
+        return this.op[this.b[v]] === OP_CONST && (this.lo[this.b[v]] & 31) !== 0;
+    }
+    return false;
   }
 
   /** `a + imm` (64 bits, imm sign-extended). */

@@ -61,6 +61,11 @@ export const TLB_ENTRIES = 1 << TLB_BITS;
 export const TLB_ENTRY_BYTES = 16;
 /** Tag (low word; the high word is 0) of an invalid TLB entry. */
 export const TLB_INVALID = 1;
+/**
+ * Added to the tag of a store entry whose page holds translated code: the translation is still there, so that
+ * having code changes nothing the guest can see, but generated code does not match it.
+ */
+export const TLB_GUARDED = 2;
 /** Bytes per table. */
 export const TLB_TABLE_BYTES = TLB_ENTRIES * TLB_ENTRY_BYTES;
 /** Kinds of TLB table. */

@@ -85,7 +85,9 @@ function compareTlbs(name: string, x: RiscvHart, y: RiscvHart, found: string[]):
       if (((x.state[half] | y.state[half]) >>> (chunk & 31) & 1) === 0) continue;
       for (let i = chunk * CHUNK_ENTRIES; i < (chunk + 1) * CHUNK_ENTRIES; i++) {
         const [p, q] = [describeEntry(x, table, i), describeEntry(y, table, i)];
-        if (p !== q) found.push(`${name}TLB ${Math.floor(table / 3)} ${KINDS[table % 3]} ${i}: ${p} and ${q}`);
+        if (p !== q) {
+          found.push(`${name}TLB ${Math.floor(table / 3)} ${KINDS[table % 3]} ${i}: ${p} and ${q}`);
+        }
       }
     }
   }
@@ -97,7 +99,7 @@ function describeEntry(hart: RiscvHart, table: number, index: number): string {
   const s = hart.state;
   const entry = (STATE_TLB + table * TLB_TABLE_BYTES >> 2) + 4 * index;
   const lo = s[entry];
-  if (lo === TLB_INVALID) return "none";
+  if (lo === TLB_INVALID) return "none"; // TLB_GUARDED is the engine's business
   const { hostAddress } = hart.machine.ram;
   const target = table % 3 === TLB_FETCH
     ? s[entry + 2]

@@ -17,6 +17,7 @@ import {
   STATE_TLB_TOUCHED,
   TLB_ENTRIES,
   TLB_FETCH,
+  TLB_GUARDED,
   TLB_INVALID,
   TLB_LOAD,
   TLB_STORE,
@@ -114,6 +115,11 @@ export class Mmu {
       if (kind === TLB_FETCH) return s[entry + 2] * 4096 + (lo & 4095);
       return (lo + s[entry + 2] - this.#hostLo) >>> 0;
     }
+    if (kind === TLB_STORE && s[entry] === (lo & -4096 | TLB_GUARDED) && s[entry + 1] === hi) {
+      const offset = (lo + s[entry + 2] - this.#hostLo) >>> 0;
+      if (this.#ram.codePages[offset >>> 12] === 0) s[entry] &= ~TLB_GUARDED;
+      return offset;
+    }
     if (!this.#walk(lo, hi, kind, index)) return FAULT;
     const ram = this.#ram;
     const { physical } = this;
@@ -125,8 +131,9 @@ export class Mmu {
     }
     const offset = physical - ram.base;
     if (offset < 0 || offset >= ram.size) return NOT_RAM;
-    if (rights >= 0 && (kind !== TLB_STORE || ram.codePages[offset >>> 12] === 0)) {
+    if (rights >= 0) {
       this.#fill(lo & -4096, hi, offset - (lo & 4095), kind, index, entry);
+      if (kind === TLB_STORE && ram.codePages[offset >>> 12] !== 0) s[entry] |= TLB_GUARDED;
     }
     return offset;
   }
@@ -253,14 +260,14 @@ export class Mmu {
     if (s[(S_SUPERPAGES >> 2) + (region >> 5)] >>> (region & 31) & 1) return this.flushAll();
     for (let table = 0; table < 3 * MMU_INDEXES; table++) {
       const entry = entryOf(lo, STATE_TLB + table * TLB_TABLE_BYTES);
-      if (s[entry] !== (lo & -4096) || s[entry + 1] !== hi) continue;
+      if ((s[entry] & ~TLB_GUARDED) !== (lo & -4096) || s[entry + 1] !== hi) continue;
       s[entry] = TLB_INVALID;
       s[entry + 1] = 0;
       if (table % 3 === TLB_FETCH) this.#fetchDropped();
     }
   }
 
-  /** Forgets the store translations that lead to a page of RAM: it is about to hold translated code. */
+  /** Guards the store translations that lead to a page of RAM: it is about to hold translated code. */
   dropStoreTranslations(ramPage: number): void {
     const s = this.#state;
     const host = this.#hostLo + ramPage * 4096 | 0;
@@ -270,9 +277,7 @@ export class Mmu {
         if (!(s[TOUCHED + 2 * table + (chunk >> 5)] >>> (chunk & 31) & 1)) continue;
         const first = chunkStart(table, chunk);
         for (let entry = first; entry < first + CHUNK_WORDS; entry += 4) {
-          if (s[entry] === TLB_INVALID || (s[entry] + s[entry + 2] | 0) !== host) continue;
-          s[entry] = TLB_INVALID;
-          s[entry + 1] = 0;
+          if (s[entry] !== TLB_INVALID && (s[entry] + s[entry + 2] | 0) === host) s[entry] |= TLB_GUARDED;
         }
       }
     }

@@ -31,6 +31,7 @@ import {
   STATE_TLB_TOUCHED,
   TLB_ENTRIES,
   TLB_FETCH,
+  TLB_GUARDED,
   TLB_INVALID,
   TLB_STORE,
   tlbTable,
@@ -88,11 +89,21 @@ class Walker {
   emit(): void {
     const { ir } = this;
     ir.gotoIf(COND_NE, ir.get(S_PMP_ACTIVE), ir.const(0), this.#fail);
+    if (this.kind === TLB_STORE) this.#refuseGuarded();
     if (this.mmuIndex !== MMU_MACHINE) this.#translated();
     ir.set(STEP, this.#ramOffset(ir.bin(OP_AND64, ir.get(VIRTUAL), ir.const(-4096))));
     this.#emitFill();
     ir.label(this.#fail);
     ir.return(ir.const(0));
+  }
+
+  /** A guarded entry is no miss: the interpreter takes what it holds. */
+  #refuseGuarded(): void {
+    const { ir } = this;
+    const virtual = ir.get(VIRTUAL);
+    const page = ir.bin(OP_AND64, virtual, ir.const(-4096));
+    const tag = ir.hostLoad(8, false, this.#entry(virtual), 0);
+    ir.gotoIf(COND_EQ, tag, ir.bin(OP_OR64, page, ir.const(TLB_GUARDED)), this.#fail);
   }
 
   /** From satp to the page; falls through where satp says "bare". */

@@ -5,8 +5,16 @@
 import {
   COND_EQ,
   COND_NE,
+  type Ir,
   OP_AND64,
+  OP_CLEAR_FP_FLAGS,
   OP_CONST,
+  OP_FADD,
+  OP_FLE,
+  OP_FLE_QUIET,
+  OP_FLT,
+  OP_FLT_QUIET,
+  OP_FP_FLAGS,
   OP_OR64,
   OP_TIME,
   OP_XOR64,
@@ -23,6 +31,7 @@ import {
   MMU_SUPERVISOR,
   MMU_SUPERVISOR_SUM,
   MMU_USER,
+  S_FFLAGS,
   S_MCAUSE,
   S_MCOUNTEREN,
   S_MEPC,
@@ -58,6 +67,10 @@ const STATUS_SUPERVISOR = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS 
 const UXL_64 = 2;
 const STATUS_DIRTY = 1 << 31;
 
+/** Ops from here on are FP arithmetic, which raises flags. */
+const FIRST_FLAG_RAISING = OP_FADD;
+
+const FFLAGS = 0x001;
 const SSTATUS = 0x100;
 const SATP = 0x180;
 const TIME = 0xc01;
@@ -104,6 +117,9 @@ function access(t: Translation, insn: number, op: number, writes: boolean, opera
   if (number === SSTATUS && supervisor) return status(t, insn, op, writes, operand);
   if (number === SATP && supervisor && !writes) return readSatp(t, insn);
   if (number === TIME && !writes) return readTime(t, insn);
+  if (number === FFLAGS && t.fpu === CONTEXT_FPU_DIRTY && (op === WRITE || !writes)) {
+    return flags(t, insn, writes, operand);
+  }
   const slot = PLAIN_SLOT[number];
   if (slot === 0 || (t.mmuIndex !== MMU_MACHINE && !(supervisor && number >> 8 === 1))) {
     return t.ir.interpret();
@@ -121,6 +137,37 @@ function combine(t: Translation, op: number, old: Value, operand: Value): Value 
   if (op === WRITE) return operand;
   if (op === SET) return t.ir.bin(OP_OR64, old, operand);
   return t.ir.bin(OP_AND64, old, t.ir.bin(OP_XOR64, operand, t.ir.const(-1)));
+}
+
+/**
+ * fflags: the flags in its slot and those still in the host's control word. Compilers put a comparison that
+ * must stay quiet between a read and the write that restores it: then nothing needs restoring, because such a
+ * comparison is made to leave the block for a NaN, the only operand that it would raise a flag for.
+ */
+function flags(t: Translation, insn: number, writes: boolean, operand: Value): void {
+  const { ir } = t;
+  if (writes && rd(insn) === 0 && restoresFlags(ir, operand)) return;
+  const reads = !writes || rd(insn) !== 0;
+  const old = reads ? ir.bin(OP_OR64, ir.get(S_FFLAGS), ir.emit(OP_FP_FLAGS)) : 0;
+  if (writes) {
+    ir.emit(OP_CLEAR_FP_FLAGS);
+    ir.set(S_FFLAGS, ir.bin(OP_AND64, operand, ir.const(31)));
+  }
+  t.setX(rd(insn), old);
+}
+
+/** Whether `operand` is what fflags was before comparisons, which are then made quiet ones. */
+function restoresFlags(ir: Ir, operand: Value): boolean {
+  if (ir.op[operand] !== OP_OR64 || ir.op[ir.b[operand]] !== OP_FP_FLAGS) return false;
+  for (let i = operand + 1; i < ir.length; i++) {
+    const op = ir.op[i];
+    if (op === OP_CLEAR_FP_FLAGS || op >= FIRST_FLAG_RAISING && op !== OP_FLT && op !== OP_FLE) return false;
+  }
+  for (let i = operand + 1; i < ir.length; i++) {
+    if (ir.op[i] === OP_FLT) ir.op[i] = OP_FLT_QUIET;
+    if (ir.op[i] === OP_FLE) ir.op[i] = OP_FLE_QUIET;
+  }
+  return true;
 }
 
 function readSatp(t: Translation, insn: number): void {

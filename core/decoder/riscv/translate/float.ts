@@ -7,9 +7,13 @@
  * arithmetic gives is made canonical where it is kept.
  */
 import {
+  COND_EQ,
+  COND_LTU,
+  COND_NE,
   F2I_TRUNCATE,
   I2F_S64,
   I2F_U64,
+  OP_AND64,
   OP_BITS_F,
   OP_F2I,
   OP_F32_TO_F64,
@@ -33,6 +37,7 @@ import {
   OP_FSQRT,
   OP_FSUB,
   OP_I2F,
+  OP_SHR64,
 } from "../../../translator/ir.ts";
 import { immI, immS, rd, rm, rs1, rs2, rs3 } from "../decode.ts";
 import { CONTEXT_FPU_DIRTY, CONTEXT_FPU_OFF, CONTEXT_FRM_DYNAMIC } from "../state.ts";
@@ -272,12 +277,40 @@ function fmvFromInteger(t: Translation, insn: number): void {
   t.setF(rd(insn), size, t.ir.fop(OP_BITS_F, size, t.x(rs1(insn))));
 }
 
+/** fclass.{s,d}: one of ten bits, by the magnitude's range and the sign. */
+function fclass(t: Translation, insn: number): void {
+  if (!readable(t)) return;
+  const { ir } = t;
+  const size = formatSize(insn);
+  const bits = ir.fop(OP_F_BITS, size, t.f(rs1(insn), size));
+  const double = size === 8;
+  const magnitude = double
+    ? ir.bin(OP_AND64, bits, ir.const64(-1, 0x7fffffff))
+    : ir.bin(OP_AND64, bits, ir.const64(0x7fffffff, 0));
+  const number = (single: number, high: number) => double ? ir.const64(0, high) : ir.const64(single, 0);
+  const infinity = number(0x7f800000, 0x7ff00000);
+  const quiet = number(0x7fc00000, 0x7ff80000);
+  const normal = number(0x00800000, 0x00100000);
+  const negative = ir.bin(OP_SHR64, bits, ir.const(63)); // a single's bits are sign-extended
+  const none = ir.const(0);
+  /** `-` and `+` variants of a class, chosen by the sign. */
+  const signed = (minus: number, plus: number) =>
+    ir.select(COND_NE, negative, none, ir.const(1 << minus), ir.const(1 << plus));
+  const nan = ir.select(COND_LTU, magnitude, quiet, ir.const(1 << 8), ir.const(1 << 9));
+  const large = ir.select(COND_EQ, magnitude, infinity, signed(0, 7), nan);
+  const finite = ir.select(COND_LTU, magnitude, normal, signed(2, 5), signed(1, 6));
+  const nonzero = ir.select(COND_LTU, magnitude, infinity, finite, large);
+  t.setX(rd(insn), ir.select(COND_EQ, magnitude, none, signed(3, 4), nonzero));
+}
+
 /** The F and D extensions. */
 export const FLOAT: Translations = {
   flw,
   fld,
   fsw,
   fsd,
+  "fclass.s": fclass,
+  "fclass.d": fclass,
   "fadd.s": fadd,
   "fadd.d": fadd,
   "fsub.s": fsub,

@@ -8,17 +8,7 @@
  * dump by a table ({@linkcode Allocator.describe}).
  */
 import { Ir, IR_CAPACITY, OP_CONST, OP_FSET, OP_INSN, OP_SET } from "../../ir.ts";
-import {
-  DEFINES_FP,
-  LEAVES,
-  OP_INFO,
-  PURE,
-  USES_A,
-  USES_B,
-  USES_C,
-  USES_D,
-  USES_LO,
-} from "../../op_info.ts";
+import { DEFINES_FP, LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
 import { STATE_SCRATCH, STATE_SCRATCH_BYTES } from "../../layout.ts";
 import type { Assembler } from "./assembler.ts";
 import { FIRST_VALUE_XMM, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";

@@ -7,13 +7,13 @@ import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
 import { Assembler } from "./assembler.ts";
 import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
-import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, Stubs } from "./stubs.ts";
+import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAULT, Stubs } from "./stubs.ts";
 
 /** A block's code never exceeds this many bytes. */
 const MAX_BLOCK_BYTES = 1 << 17;
+/** Bytes for the walkers' addresses and, from FLAGS_TABLE on, the table of FP flags. */
 const WALKERS_BYTES = 4096;
-/** MXCSR after reset: round to nearest, all exceptions masked, no flags (Intel SDM vol. 1, 10.2.3). */
-const MXCSR_DEFAULT = 0x1f80;
+const FLAGS_TABLE = 64;
 
 /** x86-64 code for blocks of any guest. */
 export class X64Backend implements Backend {
@@ -43,7 +43,14 @@ export class X64Backend implements Backend {
       new Int32Array(data.buffer, WALKERS_BYTES + tableBytes),
       data.address + WALKERS_BYTES + tableBytes,
     );
-    this.#stubs = new Stubs(this.#asm, data.address + WALKERS_BYTES, data.address);
+    const flags = new Uint8Array(data.buffer, FLAGS_TABLE, 64);
+    for (let i = 0; i < 64; i++) flags[i] = this.fpFlags(i);
+    this.#stubs = new Stubs(
+      this.#asm,
+      data.address + WALKERS_BYTES,
+      data.address,
+      data.address + FLAGS_TABLE,
+    );
     this.#stubs.emit();
     this.#emitter = new Emitter(ir, this.#asm, this.exits, this.#stubs);
     this.#stubEmitter = new Emitter(this.#stubIr, this.#asm, this.exits, this.#stubs);

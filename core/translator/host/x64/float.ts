@@ -3,8 +3,26 @@
  * which holds the guest's while generated code runs; all exceptions are masked.
  */
 import * as ir from "../../ir.ts";
-import { PP_66, PP_F2, PP_F3, PP_NONE, V_ADD, V_AND, V_ANDN, V_DIV, V_MAX, V_MIN, V_MUL, V_OR, V_SQRT, V_SUB, V_XOR } from "./assembler.ts";
-import { ALU_CMP } from "./assembler.ts";
+import {
+  PP_66,
+  PP_F2,
+  PP_F3,
+  PP_NONE,
+  V_ADD,
+  V_AND,
+  V_ANDN,
+  V_DIV,
+  V_MAX,
+  V_MIN,
+  V_MUL,
+  V_OR,
+  V_SQRT,
+  V_SUB,
+  V_XOR,
+} from "./assembler.ts";
+import { ALU_AND, ALU_CMP } from "./assembler.ts";
+import { STATE_SCRATCH } from "../../layout.ts";
+import { MXCSR_DEFAULT } from "./stubs.ts";
 import { XMM } from "./allocator.ts";
 import type { Emitter } from "./emitter.ts";
 import { CC_A, CC_AE, CC_B, CC_NE, CC_NP, CC_P, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
@@ -136,6 +154,34 @@ function less(e: Emitter, i: number, cc: number): void {
   asm.ucomi(e.ir.d[i], true, b, a);
   asm.setcc(cc, RAX);
   asm.extend(1, false, e.alloc.define(), RAX);
+}
+
+/** Like {@linkcode less}, but a NaN is the interpreter's. */
+function lessQuiet(e: Emitter, i: number, cc: number): void {
+  const { asm } = e;
+  const a = useXmm(e, e.ir.a[i]), b = useXmm(e, e.ir.b[i]);
+  const dst = e.alloc.define();
+  asm.ucomi(e.ir.d[i], false, b, a);
+  e.coldInterpret(asm.jcc(CC_P));
+  asm.setcc(cc, RAX);
+  asm.extend(1, false, dst, RAX);
+}
+
+const CONTROL = STATE_SCRATCH + 8 - STATE_BIAS;
+
+/** MXCSR's flags in the IR's order, by a table. */
+function flags(e: Emitter): void {
+  const { asm } = e;
+  asm.mxcsr(3, STATE, CONTROL);
+  asm.load(0, RAX, STATE, CONTROL);
+  asm.aluImm(ALU_AND, 0, RAX, 63);
+  asm.loadSized(1, false, e.alloc.define(), RAX, -1, e.stubs.flagsTable);
+}
+
+function clearFlags(e: Emitter): void {
+  const { asm } = e;
+  asm.storeImm(0, STATE, CONTROL, MXCSR_DEFAULT);
+  asm.mxcsr(2, STATE, CONTROL);
 }
 
 /** Sign injection: kind 0 copies, 1 inverts, 2 xors the sign of b. */
@@ -279,6 +325,10 @@ export function registerFloat(table: ((e: Emitter, i: number) => void)[]): void 
   table[ir.OP_FEQ] = equal;
   table[ir.OP_FLT] = (e, i) => less(e, i, CC_A);
   table[ir.OP_FLE] = (e, i) => less(e, i, CC_AE);
+  table[ir.OP_FLT_QUIET] = (e, i) => lessQuiet(e, i, CC_A);
+  table[ir.OP_FLE_QUIET] = (e, i) => lessQuiet(e, i, CC_AE);
+  table[ir.OP_FP_FLAGS] = flags;
+  table[ir.OP_CLEAR_FP_FLAGS] = clearFlags;
   table[ir.OP_FSGNJ] = (e, i) => signInject(e, i, 0);
   table[ir.OP_FSGNJN] = (e, i) => signInject(e, i, 1);
   table[ir.OP_FSGNJX] = (e, i) => signInject(e, i, 2);

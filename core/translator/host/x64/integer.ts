@@ -13,19 +13,7 @@ import {
   SHIFT_SHR,
 } from "./assembler.ts";
 import type { Emitter } from "./emitter.ts";
-import {
-  CC_AE,
-  CC_B,
-  CC_E,
-  CC_GE,
-  CC_L,
-  CC_NE,
-  RAX,
-  RCX,
-  RDX,
-  STATE,
-  STATE_BIAS,
-} from "./registers.ts";
+import { CC_AE, CC_B, CC_E, CC_GE, CC_L, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
 
 /** x86 condition code of each COND_*. */
 export const CC_OF_COND: Uint8Array = new Uint8Array([CC_E, CC_NE, CC_L, CC_GE, CC_B, CC_AE]);

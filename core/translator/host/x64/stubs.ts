@@ -23,7 +23,16 @@ import {
   tlbTable,
 } from "../../layout.ts";
 import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../backend.ts";
-import { ALU_ADD, ALU_AND, ALU_CMP, ALU_SUB, ALU_XOR, type Assembler, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
+import {
+  ALU_ADD,
+  ALU_AND,
+  ALU_CMP,
+  ALU_SUB,
+  ALU_XOR,
+  type Assembler,
+  SHIFT_SHL,
+  SHIFT_SHR,
+} from "./assembler.ts";
 import {
   BUDGET,
   CC_E,
@@ -46,6 +55,9 @@ import {
   STATE_BIAS,
   VALUE_REGISTERS,
 } from "./registers.ts";
+
+/** MXCSR after reset: round to nearest, all exceptions masked, no flags (Intel SDM vol. 1, 10.2.3). */
+export const MXCSR_DEFAULT = 0x1f80;
 
 /** log2 of the number of entries in the table of blocks that the lookup stub searches. */
 export const BLOCK_TABLE_BITS = 16;
@@ -89,6 +101,8 @@ export class Stubs {
     private readonly asm: Assembler,
     private readonly blockTable: number,
     private readonly walkers: number,
+    /** Host address of 64 bytes: MXCSR's flags (its low six bits) in the IR's order. */
+    readonly flagsTable: number,
   ) {}
 
   /** Emits all stubs but the refills. */

@@ -1,7 +1,7 @@
 /** How the front end grows blocks. */
 import { assert, assertEquals } from "@std/assert";
 import { PRIV_M, PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
-import { S_MSTATUS } from "../../../../core/decoder/riscv/state.ts";
+import { MMU_MACHINE, S_MSTATUS } from "../../../../core/decoder/riscv/state.ts";
 import {
   OP_BRANCH,
   OP_INSN,
@@ -11,7 +11,8 @@ import {
   OP_JUMP_IND,
 } from "../../../../core/translator/ir.ts";
 import { A0, addi, csrrc, csrrs, EBREAK, jalr, jump, NOP, program, RA, T0, ZERO } from "./hart_fixture.ts";
-import { Lockstep, RAM } from "./lockstep_fixture.ts";
+import { TLB_FETCH } from "../../../../core/translator/layout.ts";
+import { Lockstep, RAM, RAM_BYTES } from "./lockstep_fixture.ts";
 
 const SSTATUS = 0x100;
 const PAGE_END = RAM + 4096;
@@ -86,22 +87,35 @@ Deno.test("a jump out of the page ends the block", () => {
   assertEquals(targets(OP_JUMP), [0x2000]);
 });
 
-Deno.test("a block ends at the page's end, before an instruction that reaches over it", () => {
+Deno.test("a block ends at the page's end", () => {
   translate([NOP, NOP], PAGE_END - 8);
   assertEquals(pcs(), [4088, 4092]);
   assertEquals(targets(OP_JUMP), [4096]);
-  translate([NOP, NOP], PAGE_END - 6);
-  assertEquals(pcs(), [4090]);
-  assertEquals(targets(OP_JUMP), [4094]);
 });
 
-Deno.test("an instruction that straddles pages, alone, is the interpreter's", () => {
-  translated.ram.u8.fill(0);
-  translated.hart.reset(BigInt(PAGE_END - 2), PRIV_M, 0n, 0n);
-  program(translated.ram, PAGE_END - 2, NOP);
-  ir.begin(translated.hart.context());
-  frontEnd.translate(translated.hart, 4094, 64, ir);
-  assertEquals([ir.instructions, ir.op[ir.length - 1]], [1, OP_INTERPRET]);
+Deno.test("an instruction that reaches into the next page is a block's last, and looks at what is there", () => {
+  translate([NOP, NOP, NOP], PAGE_END - 6);
+  assertEquals(pcs(), [4090, 4094]);
+  assertEquals(targets(OP_JUMP), [4098]);
+  assertEquals([frontEnd.startOffset, frontEnd.endOffset], [4090, 4096]);
+  assertEquals(lockstep.evaluator.run(ir).kind, "interpret"); // the next page is in no TLB
+  translated.hart.mmu.lookup(PAGE_END | 0, 0, 2, TLB_FETCH, MMU_MACHINE);
+  assertEquals(lockstep.evaluator.run(ir), {
+    kind: "jump",
+    pc: BigInt(PAGE_END + 2),
+    retired: 2,
+    context: 3,
+  });
+  translated.ram.view.setUint16(4096, 1, true);
+  assertEquals(lockstep.evaluator.run(ir).kind, "interpret");
+});
+
+Deno.test("an instruction whose second half is not in RAM is the interpreter's", () => {
+  const end = RAM + RAM_BYTES;
+  translate([NOP], end - 6);
+  translated.ram.view.setUint16(RAM_BYTES - 2, 3, true);
+  assert(lockstep.translate(64));
+  assertEquals([ir.instructions, ir.op[ir.length - 1]], [2, OP_INTERPRET]);
 });
 
 Deno.test("a block has at most as many instructions as asked for, and then goes on elsewhere", () => {

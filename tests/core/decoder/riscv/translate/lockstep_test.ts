@@ -26,10 +26,9 @@ const POINTERS = [8, 9, 18, 20]; // registers that stay pointers into data
 const ALIGNED = [8, 9, 9, 9, 20, 20]; // mostly
 const CODE_POINTER = 21;
 const ROUNDING = [0, 0, 0, 7, 7, 7, 1, 2, 3, 4, 5];
-const CSR_NUMBERS = [
-  ...CSRS.map((csr) => csr.number),
-  ...[0x100, 0x100, 0x100, 0x140, 0x141, 0x142, 0x143, 0x180, 0xc01, 0x340, 0x341], // favoured
-];
+const CSR_NUMBERS = CSRS.map((csr) => csr.number);
+/** Those that are translated, sstatus above all. */
+const BUSY_CSRS = [0x100, 0x100, 0x100, 0x140, 0x141, 0x142, 0x143, 0x180, 0xc01, 0x340, 0x341, 0x342, 0x343];
 
 function branchBits(displacement: number): number {
   return (displacement >> 12) << 31 | (displacement & 0x7e0) << 20 | (displacement & 0x1e) << 7 |
@@ -72,7 +71,12 @@ function instruction(row: Row, random: Random): number {
         insn = insn & 0xfff | jumpBits(2 * (random.below(random.below(8) === 0 ? 4000 : 40) - 20));
         break;
       case "csr":
-        put(20, 12, random.below(10) === 0 ? random.word() : random.pick(CSR_NUMBERS));
+        put(20, 12, random.pick(random.below(3) === 0 ? CSR_NUMBERS : BUSY_CSRS));
+        break;
+      case "rs1":
+        if (name.endsWith(".vma") && random.below(2) === 0) {
+          put(15, 5, random.pick([...POINTERS, CODE_POINTER]));
+        }
         break;
       case "rm":
         put(12, 3, random.pick(ROUNDING));
@@ -128,10 +132,9 @@ function start(lockstep: Lockstep, seed: number, rows: readonly Row[], setting: 
     const { hart, ram, clock, view } = side;
     clock.instructions = 0;
     ram.u8.fill(0);
-    const entry = CODE + 2 * random.below(2040);
+    const entry = random.below(4) === 0 ? HANDLER - 2 * random.below(20) : CODE + 2 * random.below(2040);
     hart.reset(BigInt(entry), PRIV_M, 0n, 0n);
-    fill(side, CODE, 4092, rows, random);
-    fill(side, HANDLER, 4092, rows, random);
+    fill(side, CODE, 8188, rows, random);
     for (let i = 0; i < 0x1000; i += 4) ram.view.setInt32(DATA - RAM + i, random.word(), true);
     ram.codePages[0] = ram.codePages[1] = 1; // so that stores to it end the block
     if (setting.paging) pageTables(side, random, setting.privilege === PRIV_U);
