@@ -26,6 +26,14 @@ export interface Emulator {
 
 const MEMORY = "512M";
 
+/** What our side is allowed. */
+export const PERMISSIONS: readonly string[] = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-ffi",
+  "--allow-sys=systemMemoryInfo",
+];
+
 const QEMU: Readonly<Record<ArchitectureName, readonly string[]>> = {
   riscv64: ["qemu-system-riscv64", "-M", "virt"],
 };
@@ -35,7 +43,7 @@ export function bootwright(bundle: string): Emulator {
   return {
     name: "ours",
     command: ({ arch, kernel, initrd, append, expect = [] }) => [
-      ...[Deno.execPath(), "run", "--no-prompt", "--allow-read", "--allow-ffi", bundle],
+      ...[Deno.execPath(), "run", ...PERMISSIONS, bundle],
       ...["run", "--arch", arch, "--kernel", kernel, "--memory", MEMORY, "--within", "1h"],
       ...(initrd === undefined ? [] : ["--initrd", initrd]),
       ...(append === undefined ? [] : ["--append", append]),

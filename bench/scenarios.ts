@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import type { DebianGuest } from "../fixtures/debian.ts";
 import { kernelPath } from "../fixtures/kernels.ts";
 import { PROGRAM_NAMES } from "../fixtures/programs.ts";
-import type { Emulator, GuestSpec } from "./emulators.ts";
+import { type Emulator, type GuestSpec, PERMISSIONS } from "./emulators.ts";
 import { type Observation, observe } from "./observe.ts";
 
 /** A scenario's name. */
@@ -69,7 +69,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
     run: (_, debian) => {
       const { arch, kernel, initrd } = debian();
       const script = join(import.meta.dirname ?? "bench", "boot_statistics.ts");
-      const command = [Deno.execPath(), "run", "--no-prompt", "--allow-read", "--allow-ffi", script];
+      const command = [Deno.execPath(), "run", ...PERMISSIONS, script];
       return observe([...command, arch, kernel, initrd, APPEND, BOOTED], { limitMs: BOOT_LIMIT_MS });
     },
   },

@@ -26,7 +26,7 @@ function examplesOf(page: string): Example[] {
   });
 }
 
-/** A folder with the files that the examples name. */
+/** Makes a folder with the files that the examples name, and the examples themselves; returns it. */
 function exampleFolder(): string {
   const folder = Deno.makeTempDirSync({ prefix: "bootwright-docs-" });
   for (const { name } of Deno.readDirSync(KERNELS_DIR)) {
@@ -36,6 +36,11 @@ function exampleFolder(): string {
     Deno.symlinkSync(debian.kernel, join(folder, "Image"));
     Deno.symlinkSync(debian.initrd, join(folder, "rootfs.cpio"));
   }
+  examples.forEach(({ language, code }, i) => {
+    if (language !== "ts") return;
+    const source = code.replaceAll("@bootwright/bootwright", join(ROOT, "mod.ts"));
+    Deno.writeTextFileSync(join(folder, `${i}_test.ts`), source);
+  });
   return folder;
 }
 
@@ -58,27 +63,29 @@ Deno.test("every page has examples, and their languages are known", () => {
   for (const { name, language } of examples) assert(["ts", "sh"].includes(language), name);
 });
 
-for (const { name, language, code } of examples) {
+const CONFIG = ["--config", join(ROOT, "deno.json")];
+let folder: string;
+Deno.test.beforeAll(() => void (folder = exampleFolder()));
+Deno.test.afterAll(() => Deno.removeSync(folder, { recursive: true }));
+
+Deno.test("the examples type-check", async () => {
+  await deno(["check", ...CONFIG, "."], folder);
+});
+
+examples.forEach(({ name, language, code }, i) => {
   const needsLinux = code.includes(`"Image"`) || code.includes(" Image");
   Deno.test({
     name: needsLinux && !debian ? `${name} (needs "deno task fixtures")` : name,
     ignore: needsLinux && !debian,
     fn: async () => {
-      const folder = exampleFolder();
-      try {
-        if (language === "sh") {
-          for (const [program, ...args] of commands(code)) {
-            assertEquals(program, "bootwright");
-            await deno(["run", ...PERMISSIONS, join(ROOT, "harness/cli.ts"), ...args], folder);
-          }
-        } else {
-          const file = join(folder, "example_test.ts");
-          await Deno.writeTextFile(file, code.replaceAll("@bootwright/bootwright", join(ROOT, "mod.ts")));
-          await deno(["test", "--config", join(ROOT, "deno.json"), ...PERMISSIONS, file], folder);
-        }
-      } finally {
-        await Deno.remove(folder, { recursive: true });
+      if (language === "ts") {
+        await deno(["test", "--no-check", ...CONFIG, ...PERMISSIONS, `${i}_test.ts`], folder);
+        return;
+      }
+      for (const [program, ...args] of commands(code)) {
+        assertEquals(program, "bootwright");
+        await deno(["run", ...PERMISSIONS, join(ROOT, "harness/cli.ts"), ...args], folder);
       }
     },
   });
-}
+});

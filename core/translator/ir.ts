@@ -344,17 +344,17 @@ export class Ir {
     if (IS_32[op] !== 0) {
       a = this.#low(a);
       b = this.#low(b);
-    } else if (op >= OP_AND64 && op <= OP_XOR64 && this.op[a] === OP_SEXT32) {
-      if (this.op[b] === OP_SEXT32) {
-        // Logic on two sign extensions is the sign extension of the logic.
-        const x = this.a[a], y = this.a[b];
-        if (op !== OP_AND64) {
-          const rotation = this.#rotation(OP_SHL32, OP_SHR32, OP_ROR32, 32, x, y);
-          if (rotation >= 0) return this.emit(OP_SEXT32, rotation);
-        }
-        return this.emit(OP_SEXT32, this.emit(op, x, y));
+    } else if (
+      op >= OP_AND64 && op <= OP_XOR64 && (this.op[a] === OP_SEXT32 || this.op[b] === OP_SEXT32) &&
+      this.#isSigned32(a) && this.#isSigned32(b)
+    ) {
+      // Logic on sign extensions is the sign extension of the logic.
+      const x = this.#low(a), y = this.#low(b);
+      if (op !== OP_AND64) {
+        const rotation = this.#rotation(OP_SHL32, OP_SHR32, OP_ROR32, 32, x, y);
+        if (rotation >= 0) return this.emit(OP_SEXT32, rotation);
       }
-      if (this.isConst32(b)) return this.emit(OP_SEXT32, this.emit(op, this.a[a], b));
+      return this.emit(OP_SEXT32, this.emit(op, x, y));
     } else if (op === OP_OR64 || op === OP_XOR64) {
       const rotation = this.#rotation(OP_SHL64, OP_SHR64, OP_ROR64, 64, a, b);
       if (rotation >= 0) return rotation;
@@ -436,6 +436,8 @@ export class Ir {
       case OP_ZEXT16:
       case OP_SETCC:
         return true;
+      case OP_CONST:
+        return this.isConst32(v);
       case OP_LOAD:
         return this.c[v] === 1 || this.c[v] === 2 || this.c[v] > 16;
       case OP_SHR32:

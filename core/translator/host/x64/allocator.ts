@@ -354,23 +354,26 @@ export class Allocator {
       const r = VALUE_REGISTERS[i];
       if (this.#holder[r] === NONE && (this.#pinned & (1 << r)) === 0) return r;
     }
-    // Prefer a value that can be had again without a store.
     const n = VALUE_REGISTERS.length;
-    let victim = NONE;
-    for (let i = 0; i < n; i++) {
+    let victim = NONE, best = 4;
+    for (let i = 0; i < n && best > 0; i++) {
       const r = VALUE_REGISTERS[(this.#nextVictim + i) % n];
       if ((this.#pinned & (1 << r)) !== 0) continue;
-      const v = this.#holder[r];
-      const cheap = this.ir.op[v] === OP_CONST || (this.dirtyCount[v] === 0 && this.home[v] >= 0);
-      if (cheap) {
+      const cost = this.#evictionCost(this.#holder[r]);
+      if (cost < best) {
+        best = cost;
         victim = r;
-        break;
       }
-      if (victim === NONE) victim = r;
     }
     this.#nextVictim = (this.#nextVictim + 1) % n;
     this.#evict(victim);
     return victim;
+  }
+
+  /** 0: it will be stored anyway and is not used again; 1: a reload; 2: a store and a reload, or 3: a spill. */
+  #evictionCost(v: number): number {
+    if (this.dirtyCount[v] > 0) return this.lastUse[v] <= this.at ? 0 : 2;
+    return this.home[v] >= 0 || this.ir.op[v] === OP_CONST ? 1 : 3;
   }
 
   #allocateXmm(): number {
