@@ -7,6 +7,8 @@
 export interface ObserveOptions {
   /** End the process as soon as it has printed this. @default it ends by itself */
   readonly until?: string;
+  /** Reads the peak of a process's memory; called when `until` has been printed. @default it is not read */
+  readonly memory?: (pid: number) => number;
   /** Wall time after which the process is taken to hang, in ms. */
   readonly limitMs: number;
 }
@@ -17,7 +19,7 @@ export interface Observation {
   readonly firstByteMs: number;
   /** When what was waited for arrived; without such a wait, when the process had ended. */
   readonly endMs: number;
-  /** The most memory that was resident up to then, in bytes; NaN without a wait. */
+  /** The most memory that was resident up to then, in bytes; NaN where it was not read. */
   readonly peakRssBytes: number;
   /** The lines it printed, each with when its end arrived. */
   readonly lines: readonly TimedLine[];
@@ -57,18 +59,25 @@ export async function observe(command: readonly string[], options: ObserveOption
   }, options.limitMs);
   const log = new LineLog();
   let firstByteMs = NaN, untilMs = NaN, peakRssBytes = NaN;
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    const ms = elapsed();
-    if (Number.isNaN(firstByteMs)) firstByteMs = ms;
-    log.add(chunk, ms);
-    if (options.until !== undefined && Number.isNaN(untilMs) && log.contains(options.until)) {
-      untilMs = ms;
-      peakRssBytes = peakRss(child.pid);
-      kill(child);
+  try {
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const ms = elapsed();
+      if (Number.isNaN(firstByteMs)) firstByteMs = ms;
+      log.add(chunk, ms);
+      if (options.until !== undefined && Number.isNaN(untilMs) && log.contains(options.until)) {
+        untilMs = ms;
+        peakRssBytes = options.memory?.(child.pid) ?? NaN;
+        kill(child);
+      }
     }
+  } catch (error) {
+    kill(child);
+    throw error;
+  } finally {
+    await ended;
+    clearTimeout(watchdog);
   }
   const { status, ms } = await ended;
-  clearTimeout(watchdog);
   const endMs = options.until === undefined ? ms : untilMs;
   if (struck || Number.isNaN(endMs) || (options.until === undefined && !status.success)) {
     const how = struck ? `was still running after ${options.limitMs / 1000} s` : `ended with ${status.code}`;
@@ -98,15 +107,20 @@ export class LineLog {
   }
 }
 
-/** The high-water mark of a process's resident memory (proc(5), VmHWM). */
-function peakRss(pid: number): number {
-  try {
-    const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`)) ?? [];
-    return Number(kib ?? NaN) * 1024;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return NaN;
-    throw error;
-  }
+/** The most memory that has been resident in a process so far, in bytes. Deno allows it with `-A` only. */
+export function peakRss(pid: number): number {
+  return parsePeakRss(Deno.readTextFileSync(`/proc/${pid}/status`));
+}
+
+/**
+ * Bytes of VmHWM in what `/proc/PID/status` says (proc(5)).
+ *
+ * @throws {ObservationError} when it is not there, as with a process that has ended.
+ */
+export function parsePeakRss(status: string): number {
+  const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(status) ?? [];
+  if (kib === undefined) throw new ObservationError("The process ended before its memory was read.");
+  return Number(kib) * 1024;
 }
 
 function kill(child: Deno.ChildProcess): void {

@@ -4,7 +4,7 @@ import type { DebianGuest } from "../fixtures/debian.ts";
 import { kernelPath } from "../fixtures/kernels.ts";
 import { PROGRAM_NAMES } from "../fixtures/programs.ts";
 import { type Emulator, type GuestSpec, PERMISSIONS } from "./emulators.ts";
-import { type Observation, observe } from "./observe.ts";
+import { type Observation, observe, peakRss } from "./observe.ts";
 
 /** A scenario's name. */
 export type ScenarioName = "boot" | "programs" | "tiny" | "statistics";
@@ -37,7 +37,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
       const { arch, kernel, initrd } = debian();
       // Waiting for the shell too keeps ours alive while its memory is read at BOOT-OK.
       const guest: GuestSpec = { arch, kernel, initrd, append: APPEND, expect: [BOOTED, "# $"] };
-      return observe(emulator.command(guest), { until: BOOTED, limitMs: BOOT_LIMIT_MS });
+      return observe(emulator.command(guest), { until: BOOTED, memory: peakRss, limitMs: BOOT_LIMIT_MS });
     },
   },
   programs: {

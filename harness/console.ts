@@ -160,7 +160,7 @@ export class Console {
     this.#typed = new Uint8Array();
     this.#pace.disarm();
     if (exit) {
-      const wanted = `the guest to read ${JSON.stringify(text)} (${unread} characters are unread)`;
+      const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))} (${unread} bytes are unread)`;
       throw new WaitError(wanted, exit, undefined, this.#host.report());
     }
   }

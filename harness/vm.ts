@@ -5,7 +5,7 @@
 import type { Timer } from "../core/clock.ts";
 import type { Arch } from "./boards.ts";
 import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
-import { formatNs } from "./format.ts";
+import { formatNs, shorten } from "./format.ts";
 import { Console } from "./console.ts";
 import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
@@ -55,7 +55,8 @@ export class Vm implements AsyncDisposable {
   readonly #serial: readonly Console[];
   readonly #cpus: readonly Cpu[];
   readonly #command: readonly string[] | undefined;
-  readonly #steps: string[] = [];
+  /** What was waited for and typed; undefined once that is too much to show. */
+  #steps: string[] | undefined = [];
   readonly #runEnd: Timer;
 
   /** Machines are made by {@linkcode boot}. */
@@ -71,10 +72,8 @@ export class Vm implements AsyncDisposable {
     this.#cpus = machine.vcpus.map((vcpu) => new Cpu(vcpu, assertOpen));
     const report = () => this.report();
     this.#serial = driver.board.serial.map((port, line) => {
-      // The command line drives the console only; its steps are what a reproduction repeats.
-      const record = (step: string, text: string) => {
-        if (line === 0 && this.#steps.length < MAX_STEPS) this.#steps.push(`--${step}`, text);
-      };
+      // The command line drives the console only.
+      const record = (step: string, text: string) => void (line === 0 && this.#record(`--${step}`, text));
       return new Console({ driver, report, record }, port, facts.transcriptBytes);
     });
     this.console = this.#serial[0];
@@ -189,9 +188,14 @@ export class Vm implements AsyncDisposable {
       guestTimeNs: this.guestTimeNs,
       instructions: this.instructions,
       cpus: this.#cpus.map((cpu) => cpu.position()),
-      lastLines: this.console.lastLines(30),
-      reproduce: this.#command && [...this.#command, ...this.#steps].map(shellWord).join(" "),
+      lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
+      reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
+  }
+
+  #record(...words: string[]): void {
+    this.#steps?.push(...words);
+    if (this.#steps && this.#steps.join().length > MAX_STEPS) this.#steps = undefined;
   }
 
   /** Ends any wait under way and frees the machine. `await using` does it. */
@@ -200,9 +204,12 @@ export class Vm implements AsyncDisposable {
   }
 }
 
-const MAX_STEPS = 200;
+/** Characters of a reproduction's steps. */
+const MAX_STEPS = 4000;
+/** Characters of a line in a report. */
+const MAX_LINE = 400;
 
 /** A word as a POSIX shell reads it back. */
 function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -439,7 +439,7 @@ export class Ir {
       case OP_CONST:
         return this.isConst32(v);
       case OP_LOAD:
-        return this.c[v] === 1 || this.c[v] === 2 || this.c[v] > 16;
+        return this.c[v] === 1 || this.c[v] === 2 || (this.c[v] > 16 && this.c[v] < (16 | 8));
       case OP_SHR32:
         return this.op[this.b[v]] === OP_CONST && (this.lo[this.b[v]] & 31) !== 0;
     }

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ObservationError, observe } from "../../bench/observe.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ObservationError, observe, parsePeakRss } from "../../bench/observe.ts";
 
 const shell = (script: string) => ["sh", "-c", script];
 const limitMs = 20_000;
@@ -12,17 +12,22 @@ Deno.test("a process is watched to its end, its lines timed as they arrive", asy
   assert(endMs - firstByteMs > 150);
 });
 
-Deno.test({
-  name: "a process is ended at the text waited for, its memory read before",
-  ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    const seen = await observe(shell("echo starting; printf BOOT-OK; exec sleep 60"), {
-      until: "BOOT-OK",
-      limitMs,
-    });
-    assert(seen.endMs < 10_000);
-    assert(seen.peakRssBytes > 100_000);
-  },
+Deno.test("a process is ended at the text waited for, its memory read before", async () => {
+  const seen = await observe(shell("echo starting; printf BOOT-OK; exec sleep 60"), {
+    until: "BOOT-OK",
+    memory: (pid) => pid > 0 ? 4096 : NaN,
+    limitMs,
+  });
+  assert(seen.endMs < 10_000);
+  assertEquals(seen.peakRssBytes, 4096);
+});
+
+Deno.test("the peak of the memory is read from the kernel's account of a process", () => {
+  assertEquals(
+    parsePeakRss("VmPeak:\t  9000 kB\nVmHWM:\t  240640 kB\nVmRSS:\t  100 kB\n"),
+    235 * 1024 * 1024,
+  );
+  assertThrows(() => parsePeakRss("State:\tZ (zombie)\n"), ObservationError, "ended before");
 });
 
 Deno.test("a process that fails, hangs, or never prints the text is an error with its last words", async () => {
@@ -31,4 +36,16 @@ Deno.test("a process that fails, hangs, or never prints the text is an error wit
   await fail("echo oops >&2; exit 3", { limitMs }, "ended with 3. It printed last:\noops");
   await fail("echo almost", { until: "BOOT-OK", limitMs }, 'without "BOOT-OK". It printed last:\nalmost');
   await fail("exec sleep 60", { limitMs: 200 }, "still running after 0.2 s");
+});
+
+Deno.test("a process is ended too when its memory cannot be read", async () => {
+  const memory = () => {
+    throw new ObservationError("no memory");
+  };
+  const options = { until: "BOOT-OK", memory, limitMs };
+  await assertRejects(
+    () => observe(shell("echo BOOT-OK; exec sleep 60"), options),
+    ObservationError,
+    "no memory",
+  );
 });

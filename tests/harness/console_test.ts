@@ -54,7 +54,38 @@ Deno.test("typing is paced by the guest and drops no character", async () => {
 Deno.test("typing into a guest that does not read fails and says how much it left", async () => {
   await using vm = await tiny("spin");
   const error = await assertRejects(() => vm.console.type("hello", { within: guest("1ms") }), WaitError);
-  assertStringIncludes(error.message, "5 characters are unread");
+  assertStringIncludes(error.message, "5 bytes are unread");
+});
+
+Deno.test("a match that might grow is complete with the character after it", async () => {
+  await using vm = await tiny("hello");
+  const hit = await vm.console.waitFor(/from (\w+)/);
+  assertEquals(hit.groups, ["riscv64"]);
+  assertEquals(vm.console.text, "Hello from riscv64\n");
+  assertEquals((await vm.console.waitFor(/\n/)).text, "\n");
+});
+
+Deno.test("a match that might grow is settled for when nothing more comes", async () => {
+  await using ended = await tiny("hello");
+  await ended.waitForExit();
+  assertEquals((await ended.console.waitFor(/riscv[^]*/)).text, "riscv64\n");
+
+  await using spinning = await tiny("spin");
+  assertEquals((await spinning.console.waitFor(/spin\w+[^]*/)).text, "spinning\n");
+  assert(spinning.guestTimeNs > 10e6 && spinning.guestTimeNs < 11e6);
+
+  await using waiting = await tiny("echo");
+  assertEquals((await waiting.console.waitFor(/ready\s+/)).text, "ready\n");
+  assertEquals(waiting.exit, undefined);
+});
+
+Deno.test("reports are short, whatever was typed and printed", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.waitFor("ready");
+  await vm.console.type("x".repeat(50_000) + "\n");
+  const error = await assertRejects(() => vm.console.waitFor("nothing like it"), WaitError);
+  assert(error.message.length < 4000);
+  assert(error.report.reproduce?.endsWith(" …"));
 });
 
 Deno.test("a guest that waits for input forever is a hang, until somebody types", async () => {

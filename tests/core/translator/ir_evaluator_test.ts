@@ -73,6 +73,15 @@ Deno.test("a load that the TLB does not hold, or that crosses pages, leaves the 
   assertEquals(load(4093).kind, "interpret");
 });
 
+Deno.test("sign-extending the low half of a 64-bit load is not left out", () => {
+  const entry = tlbTable(0, TLB_LOAD) + 16 * 3;
+  state.setBigUint64(entry, 0x3000n, true);
+  state.setBigUint64(entry + 8, BigInt(RAM - 0x3000), true);
+  ram.setBigUint64(16, 0x1234_5678_8000_0000n, true);
+  run(() => ir.set(8, ir.un(ops.OP_SEXT32, ir.load(8, true, ir.const(0x3000), 16))));
+  assertEquals(state.getBigInt64(8, true), -0x8000_0000n);
+});
+
 Deno.test("stores go through the table of stores", () => {
   const entry = tlbTable(0, TLB_STORE) + 16 * 3;
   state.setBigUint64(entry, 0x3000n, true);

@@ -7,11 +7,11 @@
  * the interpreter will take over from, no code is emitted: the engine finds the registers in the register
  * dump by a table ({@linkcode Allocator.describe}).
  */
-import { Ir, IR_CAPACITY, OP_CONST, OP_FSET, OP_INSN, OP_SET } from "../../ir.ts";
+import { Ir, IR_CAPACITY, OP_CONST, OP_FGET, OP_FSET, OP_GET, OP_INSN, OP_SET } from "../../ir.ts";
 import { DEFINES_FP, LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
 import { STATE_SCRATCH, STATE_SCRATCH_BYTES } from "../../layout.ts";
 import type { Assembler } from "./assembler.ts";
-import { FIRST_VALUE_XMM, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
+import { FIRST_VALUE_XMM, RAX, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
 
 const SLOTS = 512;
 /** XMM register n is register number XMM + n here. */
@@ -19,6 +19,10 @@ export const XMM = 16;
 const NONE = -1;
 const FIRST_SPILL = STATE_SCRATCH + 16;
 const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
+
+/** Slots a loop carries in registers, at most: some registers are left for everything else. */
+const MOST_CARRIED = 7;
+const MOST_CARRIED_XMM = 10;
 
 /** In a description: the value is an FP single to be NaN-boxed (added to the register number). */
 export const WHERE_SINGLE = 16;
@@ -50,6 +54,12 @@ export class Allocator {
   // Liveness of slots, backwards: the count of leaving ops seen when the slot's later set was.
   readonly #setSeen = new Int32Array(SLOTS);
   readonly #setStamp = new Int32Array(SLOTS);
+  // Slots that a loop carries in registers from one round to the next: slot, register, value at the head.
+  readonly #carriedSlot = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
+  readonly #carriedReg = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
+  readonly #carriedValue = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
+  #carried = 0;
+  readonly #uses = new Int32Array(IR_CAPACITY);
   /** The op being emitted. */
   at = 0;
 
@@ -97,6 +107,121 @@ export class Allocator {
       if ((info & USES_D) !== 0 && lastUse[ir.d[i]] < 0) lastUse[ir.d[i]] = i;
       if ((info & USES_LO) !== 0 && lastUse[ir.lo[i]] < 0) lastUse[ir.lo[i]] = i;
     }
+  }
+
+  // ---- loops
+
+  /**
+   * Prepares a block that ends with a jump to its own entry: chooses which slots stay in registers around
+   * the loop and loads them. What follows is the loop's head, where a carried slot that the loop sets counts
+   * as dirty: memory is behind from the second round on.
+   */
+  enterLoop(): void {
+    const { ir, lastUse } = this;
+    const uses = this.#uses;
+    const n = ir.length;
+    uses.fill(0, 0, n);
+    for (let i = 0; i < n; i++) {
+      const info = OP_INFO[ir.op[i]];
+      if (this.dead[i] !== 0) continue;
+      if ((info & USES_A) !== 0 && ir.a[i] >= 0) uses[ir.a[i]]++;
+      if ((info & USES_B) !== 0) uses[ir.b[i]]++;
+      if ((info & USES_C) !== 0) uses[ir.c[i]]++;
+      if ((info & USES_D) !== 0) uses[ir.d[i]]++;
+      if ((info & USES_LO) !== 0) uses[ir.lo[i]]++;
+    }
+    this.#carried = 0;
+    this.at = 0;
+    this.#carry(OP_GET, MOST_CARRIED);
+    this.#carry(OP_FGET, MOST_CARRIED_XMM);
+    for (let i = 0; i < n; i++) {
+      if ((ir.op[i] !== OP_GET && ir.op[i] !== OP_FGET) || this.dead[i] !== 0) continue;
+      this.at = i;
+      this.getSlot(ir.a[i]);
+    }
+    for (let c = 0; c < this.#carried; c++) {
+      const v = this.#carriedValue[c], slot = this.#carriedSlot[c], r = this.#carriedReg[c];
+      this.#assign(v, r);
+      this.#load(v, r);
+      if (this.#finalValue(slot) >= 0) {
+        this.home[v] = NONE;
+        this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
+        this.dirtyCount[v]++;
+      } else lastUse[v] = n;
+    }
+  }
+
+  /** Chooses the most used of the slots that ops of the given kind read. */
+  #carry(op: number, most: number): void {
+    const { ir } = this;
+    const fp = op === OP_FGET;
+    for (let chosen = 0; chosen < most; chosen++) {
+      let best = NONE;
+      for (let i = 0; i < ir.length; i++) {
+        if (ir.op[i] !== op || this.dead[i] !== 0 || this.#uses[i] === 0) continue;
+        if (best < 0 || this.#uses[i] > this.#uses[best]) best = i;
+      }
+      if (best < 0) return;
+      this.#uses[best] = 0;
+      const final = this.#finalValue(ir.a[best]);
+      if (fp && final >= 0 && ir.d[final] === 4) continue; // would need boxing on the way around
+      const c = this.#carried++;
+      this.#carriedSlot[c] = ir.a[best];
+      this.#carriedValue[c] = best;
+      this.#carriedReg[c] = fp ? XMM + FIRST_VALUE_XMM + chosen : VALUE_REGISTERS[chosen];
+    }
+  }
+
+  /** The value a slot is set to last in the block, or -1. */
+  #finalValue(slot: number): number {
+    const { ir } = this;
+    for (let i = ir.length - 1; i >= 0; i--) {
+      if ((ir.op[i] === OP_SET || ir.op[i] === OP_FSET) && ir.a[i] === slot) return ir.b[i];
+    }
+    return NONE;
+  }
+
+  /** Ends a round: stores what is not carried, and brings what is back into its registers. */
+  closeLoop(): void {
+    const { ir, asm } = this;
+    this.at = ir.length;
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i];
+      let carried = false;
+      for (let c = 0; c < this.#carried; c++) carried ||= this.#carriedSlot[c] === s << 3;
+      if (!carried) this.#storeSlot(s << 3, this.#slotValue[s]);
+    }
+    // Register to register first, as one parallel move: a move is made once nothing waits for what is in its
+    // destination; a circle is broken through scratch.
+    const moves: [number, number][] = [];
+    for (let c = 0; c < this.#carried; c++) {
+      const from = this.reg[this.#slotValue[this.#carriedSlot[c] >> 3]];
+      if (from >= 0 && from !== this.#carriedReg[c]) moves.push([this.#carriedReg[c], from]);
+    }
+    while (moves.length > 0) {
+      const free = moves.findIndex(([to]) => !moves.some(([, from]) => from === to));
+      if (free >= 0) {
+        const [[to, from]] = moves.splice(free, 1);
+        this.#move(to, from);
+      } else {
+        const [, from] = moves[0];
+        const scratch = from >= XMM ? XMM : RAX;
+        this.#move(scratch, from);
+        for (const move of moves) if (move[1] === from) move[1] = scratch;
+      }
+    }
+    for (let c = 0; c < this.#carried; c++) {
+      const v = this.#slotValue[this.#carriedSlot[c] >> 3];
+      if (this.reg[v] >= 0) continue;
+      const r = this.#carriedReg[c];
+      if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
+      else this.#load(v, r);
+    }
+  }
+
+  #move(to: number, from: number): void {
+    if (to >= XMM) this.asm.fmov(to - XMM, from - XMM);
+    else this.asm.movRR(1, to, from);
   }
 
   // ---- operands
@@ -193,6 +318,7 @@ export class Allocator {
   /** `get`: the value is what memory holds in the slot; nothing is loaded yet. */
   getSlot(slot: number): void {
     const s = slot >> 3;
+    if (this.#slotStamp[s] === this.#stamp) return; // named at the head of a loop
     this.home[this.at] = slot;
     this.#slotStamp[s] = this.#stamp;
     this.#slotValue[s] = this.at;

@@ -4,13 +4,14 @@
  *
  * A block:
  *
- *     entry:  sub   r15d, N          the whole block's instructions are paid for in advance
+ *     entry:  (a loop loads what it carries in registers)
+ *     head:   sub   r15d, N          the whole block's instructions are paid for in advance
  *             js    cold             not enough left: leave, the interpreter runs the rest
  *             …                      side exits give back what they did not use
- *             end of block
+ *             end of block           (a loop: jmp head)
  *             cold code
  */
-import { Ir, OP_INSN } from "../../ir.ts";
+import { Ir, OP_INSN, OP_JUMP } from "../../ir.ts";
 import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
@@ -79,13 +80,21 @@ export class Emitter {
     this.#coldLength = 0;
     this.#storesLength = 0;
     const entry = asm.pos;
-    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
-    const short = asm.jcc(CC_S);
     alloc.begin();
-    this.#emitOps();
-    asm.bind(short);
-    asm.movImm(RAX, blockId, 0);
-    asm.jmpTo(this.stubs.budget);
+    const last = ir.length - 1;
+    const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
+    if (loops) alloc.enterLoop();
+    const head = asm.pos;
+    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
+    this.coldStores(asm.jcc(CC_S), () => {
+      asm.movImm(RAX, blockId, 0);
+      asm.jmpTo(this.stubs.budget);
+    });
+    this.#emitOps(loops ? last : ir.length);
+    if (loops) {
+      alloc.closeLoop();
+      asm.jmpTo(head);
+    }
     this.#emitCold();
     return entry;
   }
@@ -98,7 +107,7 @@ export class Emitter {
     this.#fixups.length = 0;
     const entry = asm.pos;
     this.alloc.begin();
-    this.#emitOps();
+    this.#emitOps(this.ir.length);
     for (let i = 0; i < this.#fixups.length; i += 2) {
       const at = this.#fixups[i];
       asm.patch32(at, this.#labels[this.#fixups[i + 1]] - (at + 4));
@@ -106,9 +115,8 @@ export class Emitter {
     return entry;
   }
 
-  #emitOps(): void {
+  #emitOps(n: number): void {
     const { ir, alloc } = this;
-    const n = ir.length;
     for (let i = 0; i < n; i++) {
       if (alloc.dead[i] !== 0) continue;
       alloc.at = i;
