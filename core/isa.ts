@@ -89,6 +89,13 @@ export interface Vcpu {
   save(): unknown;
 }
 
+/** The way a loop was seen to go: where its instructions are in their page, in the order of execution. */
+export interface Trace {
+  /** Offsets in the page; the first is the loop's entry, to which the last instruction goes back. */
+  readonly offsets: Uint16Array;
+  length: number;
+}
+
 /** The ISA's front end to the translator. */
 export interface FrontEnd {
   /**
@@ -96,8 +103,11 @@ export interface FrontEnd {
    * at `ramOffset`. Takes no instruction that reaches outside of the page. `ir.begin()` was called. The
    * block always ends with a terminating op; after `maxInstructions` it is a jump to what follows.
    * Sets {@linkcode FrontEnd.endOffset}.
+   *
+   * With a trace, the block follows it instead, with side exits wherever execution may go another way, and
+   * ends with a jump to its own entry; with any other end the trace could not be followed.
    */
-  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir): void;
+  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void;
   /** First RAM offset the last block was taken from (possibly below its entry). */
   readonly startOffset: number;
   /** End of the RAM offsets the last block was taken from. */

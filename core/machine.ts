@@ -93,7 +93,7 @@ export class Machine implements MachineContext {
     const { clock, control } = this;
     while (!this.exit && !this.stopRequested) {
       clock.fireDue();
-      if (clock.nowNs >= limitNs) return;
+      if (this.stopRequested || clock.nowNs >= limitNs) return;
       const vcpu = this.#next();
       if (!vcpu) {
         this.#skipIdle(limitNs);
@@ -105,7 +105,7 @@ export class Machine implements MachineContext {
         sliceInstructions,
       );
       if (this.vcpus.length > 1) budget = Math.min(budget, this.#quantumLeft);
-      control.yield = this.stopRequested;
+      control.yield = false;
       clock.deadlineMoved = false;
       const before = clock.instructions;
       runner.run(vcpu, budget);

@@ -8,6 +8,7 @@ import type { Driver, WaitOptions } from "./driver.ts";
 import { InputError, type MachineReport, WaitError } from "./errors.ts";
 import { escapeText } from "./escapes.ts";
 import type { VmExit } from "./exit.ts";
+import { shorten } from "./format.ts";
 import {
   describePattern,
   type Pattern,

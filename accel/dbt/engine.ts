@@ -6,19 +6,13 @@
  * instructions, the last few instructions of a budget) is the interpreter's, one instruction at a time. So
  * both engines share one definition of every hard case.
  */
-import type { FrontEnd, MachineContext, Vcpu } from "../../core/isa.ts";
+import type { FrontEnd, MachineContext, Trace, Vcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
-import {
-  EXIT_BUDGET,
-  EXIT_LEAVE,
-  EXIT_LINK,
-  EXIT_LOOKUP,
-  EXIT_SITE,
-} from "../../core/translator/backend.ts";
-import { BlockCache } from "../../core/translator/block_cache.ts";
+import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../core/translator/backend.ts";
+import { BlockCache, MAX_BLOCKS } from "../../core/translator/block_cache.ts";
 import { X64Backend } from "../../core/translator/host/x64/backend.ts";
-import { Ir } from "../../core/translator/ir.ts";
+import { Ir, OP_JUMP } from "../../core/translator/ir.ts";
 import {
   JUMP_CACHE_BITS,
   STATE_BUDGET,
@@ -39,6 +33,12 @@ const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
+/** Longest trace of a loop, in guest instructions. */
+const MAX_TRACE = 160;
+/** Code is left at least every so many instructions, to see where it is. */
+const SAMPLE_INSTRUCTIONS = 500_000;
+/** Samples in a block after which it is taken for a part of a loop worth tracing. */
+const HOT_SAMPLES = 2;
 
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
@@ -55,6 +55,10 @@ export class DbtEngine implements Engine {
   readonly #enter: (() => void)[] = [];
   readonly #code = allocateCode(CODE_BYTES);
   readonly #data = allocateCode(DATA_BYTES);
+  /** Samples seen per block, up to {@linkcode HOT_SAMPLES}. */
+  readonly #samples = new Uint8Array(MAX_BLOCKS);
+  readonly #trace: Trace & { offsets: Uint16Array } = { offsets: new Uint16Array(MAX_TRACE), length: 0 };
+  #traces = 0;
   #translated = 0;
   #translatedInstructions = 0;
   #translationMs = 0;
@@ -102,12 +106,17 @@ export class DbtEngine implements Engine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      this.#runCode(vcpu, enter, left);
+      this.#runCode(vcpu, enter, Math.min(left, SAMPLE_INSTRUCTIONS), left);
     }
   }
 
-  /** Enters code at STATE_ENTRY, and again as long as all that was missing was a link. */
-  #runCode(vcpu: Vcpu, enter: () => void, budget: number): void {
+  /**
+   * Enters code at STATE_ENTRY, and again as long as all that was missing was a link.
+   *
+   * @param budget Instructions to run.
+   * @param allowed Instructions that may be run.
+   */
+  #runCode(vcpu: Vcpu, enter: () => void, budget: number, allowed: number): void {
     const { clock } = this.#machine;
     const { state } = vcpu;
     const blocks = this.#blocks, exits = this.#backend.exits;
@@ -146,7 +155,8 @@ export class DbtEngine implements Engine {
           state[PC_LO] = blocks.pcLo[argument];
           state[PC_HI] = blocks.pcHi[argument];
           clock.instructions += budget - left;
-          this.#interpret(vcpu, left);
+          if (allowed === budget) this.#interpret(vcpu, left);
+          else this.#sample(vcpu, argument, allowed - budget + left);
           return;
         }
         case EXIT_SITE: {
@@ -170,6 +180,54 @@ export class DbtEngine implements Engine {
     }
   }
 
+  /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
+  #sample(vcpu: Vcpu, block: number, left: number): void {
+    const samples = this.#samples;
+    if (samples[block] > HOT_SAMPLES || left < 2 * MAX_TRACE) return;
+    if (++samples[block] <= HOT_SAMPLES) return;
+    if (this.#record(vcpu, block)) this.#installTrace(vcpu, block);
+  }
+
+  /** Interprets until the vCPU is back at the block's entry, noting the way. False if it does not come. */
+  #record(vcpu: Vcpu, block: number): boolean {
+    const { state } = vcpu;
+    const { control, clock } = this.#machine;
+    const trace = this.#trace;
+    const blocks = this.#blocks;
+    const pcLo = blocks.pcLo[block], pcHi = blocks.pcHi[block], context = blocks.context[block];
+    trace.length = 0;
+    let at = pcLo;
+    do {
+      if (trace.length === MAX_TRACE) return false;
+      trace.offsets[trace.length++] = at & (PAGE_SIZE - 1);
+      this.#interpret(vcpu, 1);
+      at = state[PC_LO];
+      const samePage = state[PC_HI] === pcHi && ((at ^ pcLo) & -PAGE_SIZE) === 0;
+      if (!samePage || control.yield || clock.deadlineMoved || vcpu.context() !== context) return false;
+    } while (at !== pcLo);
+    return blocks.code[block] !== 0;
+  }
+
+  /** Replaces a block by one that follows the recorded trace. The vCPU stands at its entry. */
+  #installTrace(vcpu: Vcpu, block: number): void {
+    const blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
+    const pcLo = blocks.pcLo[block], pcHi = blocks.pcHi[block], context = blocks.context[block];
+    const offset = blocks.offset[block];
+    if (!blocks.hasRoom()) return;
+    ir.begin(context);
+    frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
+    const last = ir.length - 1;
+    if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== pcHi) return;
+    const code = this.#backend.emit(ir, blocks.next, pcLo, pcHi);
+    if (code === 0) return;
+    this.#forget(block);
+    blocks.remove(block);
+    for (const v of this.#machine.vcpus) v.state[EPOCH_CONTEXT] += 256;
+    const added = this.#add(offset, pcLo, pcHi, context, code);
+    this.#samples[added] = HOT_SAMPLES + 1;
+    this.#traces++;
+  }
+
   #interpret(vcpu: Vcpu, budget: number): void {
     this.#interpreted += budget;
     vcpu.interpret(budget);
@@ -189,7 +247,7 @@ export class DbtEngine implements Engine {
   #translate(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const started = performance.now();
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
-    const { ram, vcpus } = this.#machine;
+    const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context, frontEnd, ram);
     ir.begin(context);
@@ -200,44 +258,59 @@ export class DbtEngine implements Engine {
       backend.prepare(context, frontEnd, ram);
       code = backend.emit(ir, blocks.next, pcLo, pcHi);
     }
-    blocks.add(
-      offset,
-      pcLo,
-      pcHi,
-      context,
-      ir.instructions,
-      code,
-      frontEnd.startOffset,
-      frontEnd.endOffset,
-    );
-    const page = Math.floor(offset / PAGE_SIZE);
-    if (ram.codePages[page] === 0) {
-      ram.codePages[page] = 1;
-      for (const other of vcpus) other.dropStoreTranslations(page);
-    }
-    backend.publish(pcLo, pcHi, page, context, code);
+    this.#samples[this.#add(offset, pcLo, pcHi, context, code)] = 0;
     this.#translated++;
     this.#translatedInstructions += ir.instructions;
     this.#translationMs += performance.now() - started;
     return code;
   }
 
+  /** Adds the block just emitted; returns its number. */
+  #add(offset: number, pcLo: number, pcHi: number, context: number, code: number): number {
+    const { ram, vcpus } = this.#machine;
+    const { startOffset, endOffset } = this.#frontEnd;
+    const instructions = this.#ir.instructions;
+    const block = this.#blocks.add(
+      offset,
+      pcLo,
+      pcHi,
+      context,
+      instructions,
+      code,
+      startOffset,
+      endOffset,
+    );
+    const page = Math.floor(offset / PAGE_SIZE);
+    if (ram.codePages[page] === 0) {
+      ram.codePages[page] = 1;
+      for (const vcpu of vcpus) vcpu.dropStoreTranslations(page);
+    }
+    this.#backend.publish(pcLo, pcHi, page, context, code);
+    return block;
+  }
+
+  /** Makes nothing lead to a block any more, but for jump caches and cells of this epoch. */
+  #forget(block: number): void {
+    const blocks = this.#blocks, exits = this.#backend.exits;
+    for (let link = blocks.incoming[block]; link >= 0; link = exits.linkNext(link)) {
+      this.#backend.unlink(link);
+    }
+    blocks.incoming[block] = -1;
+    this.#backend.retract(blocks.pcLo[block], blocks.pcHi[block], blocks.code[block]);
+  }
+
   /** The guest, a device or a test is about to write to a page with code. */
   #codeWritten(offset: number, size: number): void {
     if (!this.#blocks.touchesCode(offset, size)) return;
     const { ram, vcpus } = this.#machine;
-    const exits = this.#backend.exits;
     const before = this.#dropped;
     const remains = this.#blocks.drop(offset, size, (b) => {
       this.#dropped++;
-      for (let link = this.#blocks.incoming[b]; link >= 0; link = exits.linkNext(link)) {
-        this.#backend.unlink(link);
-      }
-      this.#backend.retract(this.#blocks.pcLo[b], this.#blocks.pcHi[b], this.#blocks.code[b]);
+      this.#forget(b);
     });
     if (!remains) ram.codePages[Math.floor(offset / PAGE_SIZE)] = 0;
     // Jump caches and cells may still lead to what was dropped.
-    if (this.#dropped !== before) for (const v of vcpus) v.state[EPOCH_CONTEXT] += 256;
+    if (this.#dropped !== before) { for (const v of vcpus) v.state[EPOCH_CONTEXT] += 256; }
   }
 
   #clear(): void {
@@ -255,6 +328,7 @@ export class DbtEngine implements Engine {
   statistics(): Record<string, number> {
     return {
       blocksTranslated: this.#translated,
+      loopsTraced: this.#traces,
       instructionsTranslated: this.#translatedInstructions,
       translationMs: this.#translationMs,
       codeBytes: this.#backend.codeBytes,

@@ -137,6 +137,22 @@ export class BlockCache {
     return this.#pageFirst[page] >= 0;
   }
 
+  /** Takes one block out; something else has taken its place. */
+  remove(block: number): void {
+    const page = Math.floor(this.offset[block] / PAGE_SIZE);
+    this.#unhash(block);
+    this.code[block] = 0;
+    let previous = -1;
+    for (let b = this.#pageFirst[page]; b >= 0; b = this.#pageNext[b]) {
+      if (b === block) {
+        if (previous < 0) this.#pageFirst[page] = this.#pageNext[b];
+        else this.#pageNext[previous] = this.#pageNext[b];
+        return;
+      }
+      previous = b;
+    }
+  }
+
   #unhash(block: number): void {
     const bucket = this.#bucket(this.offset[block], this.context[block]);
     let previous = -1;

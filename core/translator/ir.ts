@@ -149,6 +149,8 @@ export const OP_JUMP_IND = 94;
  * End of block: like OP_JUMP / OP_JUMP_IND (a ≥ 0: the pc is value a; else lo/hi), but the context becomes c.
  */
 export const OP_JUMP_CONTEXT = 95;
+/** If the guest pc in value a is not lo/hi: jump to it, same context. The current instruction is complete. */
+export const OP_EXIT_UNLESS_PC = 97;
 /** End of block, and back to the run loop at pc lo/hi: interrupts and deadlines are looked at anew. */
 export const OP_LEAVE = 96;
 
@@ -526,6 +528,11 @@ export class Ir {
   jumpIndirect(pc: Value): void {
     this.emit(OP_JUMP_IND, pc);
     this.ended = true;
+  }
+
+  /** Side exit to the guest pc in a value, unless it is the given one. */
+  exitUnlessPc(pc: Value, pcLo: number, pcHi: number): void {
+    this.emit(OP_EXIT_UNLESS_PC, pc, 0, 0, 0, pcLo, pcHi);
   }
 
   /** Ends the block with a direct jump into another context. */

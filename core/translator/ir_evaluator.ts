@@ -101,6 +101,9 @@ export class IrEvaluator {
         case ir.OP_BRANCH:
           if (condition(block.c[i], values[a], values[block.b[i]])) return at("jump", pair(block, i));
           break;
+        case ir.OP_EXIT_UNLESS_PC:
+          if (values[a] !== pair(block, i)) return at("jump", values[a]);
+          break;
         case ir.OP_INTERPRET_IF:
           if (condition(block.c[i], values[a], values[block.b[i]])) return at("interpret", pc);
           break;

@@ -107,6 +107,7 @@ define(ir.OP_HOST_STORE, "hostStore", [INT, INT], NONE, "E");
 define(ir.OP_STATE_ADDRESS, "stateAddress", [], INT);
 define(ir.OP_TIME, "time", [], INT);
 define(ir.OP_BRANCH, "branch", [INT, INT], NONE);
+define(ir.OP_EXIT_UNLESS_PC, "exitUnlessPc", [INT], NONE);
 define(ir.OP_INTERPRET_IF, "interpretIf", [INT, INT], NONE, "L");
 define(ir.OP_INTERPRET, "interpret", [], NONE, "LT");
 define(ir.OP_JUMP, "jump", [], NONE, "T");
@@ -193,7 +194,7 @@ export function verifyIr(block: ir.Ir): void {
       check(op < ir.OP_LABEL || op > ir.OP_RETURN, i, `${shape.name} outside of a stub`);
       check(shape.ends === last, i, last ? "the block has no end" : "an op follows the end");
     } else {
-      check(!shape.leaves && op !== ir.OP_INSN && op !== ir.OP_BRANCH, i, `${shape.name} in a stub`);
+      check(!shape.leaves && op !== ir.OP_INSN && op !== ir.OP_BRANCH && op !== ir.OP_EXIT_UNLESS_PC, i, `${shape.name} in a stub`);
       check(shape.ends || !last, i, "the stub has no end");
     }
     checkOperands(block, i, shape, firstVisible, check);

@@ -51,7 +51,7 @@ export class StatusLine {
     this.#lastMs = now;
     this.#lastInstructions = instructions;
     const line = `guest ${formatNs(guestTimeNs)} · ${perSecond.toFixed(0)} M instructions/s · ${this.state}`;
-    const { columns } = Deno.consoleSize();
+    const columns = Deno.consoleSize().columns || 80; // a terminal that does not know its size says 0
     this.#erase();
     Deno.stderr.writeSync(new TextEncoder().encode(line.slice(0, columns - 1)));
     this.#drawn = true;

@@ -10,7 +10,8 @@
  * for what there is when nothing more comes.
  */
 import { InputError } from "../errors.ts";
-import { OTHER, parsePattern, PatternNfa, SYMBOLS } from "./pattern_nfa.ts";
+import { PatternNfa } from "./pattern_nfa.ts";
+import { OTHER, parsePattern, SYMBOLS } from "./pattern_tree.ts";
 
 /** What a wait may look for. Regular expressions are always multi-line: `^` and `$` are a line's ends. */
 export type Pattern = string | RegExp;

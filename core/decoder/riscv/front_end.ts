@@ -6,7 +6,7 @@
  * half is may change behind the block's back, so the block looks at it (by the fetch TLB, as the interpreter
  * does) each time before it executes the instruction.
  */
-import type { FrontEnd, Vcpu } from "../../isa.ts";
+import type { FrontEnd, Trace, Vcpu } from "../../isa.ts";
 import { type GuestRam, PAGE_SIZE } from "../../memory.ts";
 import { COND_NE, type Ir, OP_ADD64, OP_SHL64, OP_STATE_ADDRESS } from "../../translator/ir.ts";
 import { STATE_PC, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FETCH, tlbTable } from "../../translator/layout.ts";
@@ -35,17 +35,22 @@ export class RiscvFrontEnd implements FrontEnd {
     this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size >> 1);
   }
 
-  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir): void {
+  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void {
     const t = this.#translation;
     const parcels = this.#parcels;
     const page = ramOffset - (ramOffset & OFFSET_MASK);
     const pcHi = vcpu.state[(STATE_PC >> 2) + 1];
     const pagePc = vcpu.state[STATE_PC >> 2] & ~OFFSET_MASK;
     let start = PAGE_SIZE, end = 0;
-    t.begin(ir, ramOffset & OFFSET_MASK);
+    t.begin(ir, ramOffset & OFFSET_MASK, trace);
     for (let count = 0; !ir.ended; count++) {
-      const offset = t.nextOffset;
-      if (
+      const offset = trace ? trace.offsets[count < trace.length ? count : 0] : t.nextOffset;
+      if (trace) {
+        if (count === trace.length || !ir.hasRoom()) {
+          t.endAt(offset);
+          break;
+        }
+      } else if (
         count > 0 && (offset >= PAGE_SIZE || count === maxInstructions || t.visited(offset) || !ir.hasRoom())
       ) {
         t.endAt(offset);

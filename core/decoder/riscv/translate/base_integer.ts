@@ -45,7 +45,7 @@ function jal(t: Translation, insn: number): void {
 function jalr(t: Translation, insn: number): void {
   const target = t.ir.bin(OP_AND64, t.ir.addImm(t.x(rs1(insn)), immI(insn)), t.ir.const(-2));
   if (rd(insn) !== 0) t.setX(rd(insn), t.linkAddress());
-  t.ir.jumpIndirect(target);
+  t.jumpIndirect(target);
 }
 
 function branch(t: Translation, insn: number, cond: number): void {

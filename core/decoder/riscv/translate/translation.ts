@@ -4,6 +4,7 @@
  * It also decides how a block grows into a superblock. Within the page, direct jumps are followed; a forward
  * branch becomes a side exit; a backward branch is taken to be a loop's and ends the block with a jump, which
  * the backend turns into a loop when it leads to the block's own entry. Nothing is translated twice in a block.
+ * A trace, where there is one, decides all of this instead.
  */
 import {
   COND_EQ,
@@ -18,6 +19,7 @@ import {
   OP_SEXT32,
   type Value,
 } from "../../../translator/ir.ts";
+import type { Trace } from "../../../isa.ts";
 import { PAGE_SIZE } from "../../../memory.ts";
 import { CONTEXT_FPU_SHIFT, fSlot, xSlot } from "../state.ts";
 
@@ -52,12 +54,16 @@ export class Translation {
   // Which halfwords of the page start an instruction of this block: stamped with the block's number.
   readonly #visited = new Int32Array(PAGE_SIZE / 2);
   #block = 0;
+  #trace: Trace | undefined;
+  #step = 0;
   #targetLo = 0;
   #targetHi = 0;
 
   /** Starts a block whose first instruction is at an offset of its page. */
-  begin(ir: Ir, entryOffset: number): void {
+  begin(ir: Ir, entryOffset: number, trace: Trace | undefined): void {
     this.ir = ir;
+    this.#trace = trace;
+    this.#step = 0;
     this.context = ir.context;
     this.nextOffset = entryOffset;
     this.#block = (this.#block + 1) | 0;
@@ -76,7 +82,13 @@ export class Translation {
     const offset = pcLo & (PAGE_SIZE - 1);
     this.#visited[offset >> 1] = this.#block;
     this.nextOffset = offset + length;
+    this.#step++;
     this.ir.insn(pcLo, pcHi);
+  }
+
+  /** Where the trace goes after the current instruction. */
+  #traced(trace: Trace): number {
+    return trace.offsets[this.#step < trace.length ? this.#step : 0];
   }
 
   // ---- control flow
@@ -114,13 +126,19 @@ export class Translation {
   /** Goes on at pc + displacement: within the block if that is in the page and new, else by its end. */
   jump(displacement: number): void {
     const offset = (this.pcLo & (PAGE_SIZE - 1)) + displacement;
-    if (offset >= 0 && offset < PAGE_SIZE && !this.visited(offset)) this.nextOffset = offset;
+    if (this.#trace) {
+      if (offset !== this.#traced(this.#trace)) this.end(displacement);
+    } else if (offset >= 0 && offset < PAGE_SIZE && !this.visited(offset)) this.nextOffset = offset;
     else this.end(displacement);
   }
 
   /** Goes to pc + displacement if `a cond b`. */
   branch(cond: number, a: Value, b: Value, displacement: number): void {
-    if (displacement > 0) {
+    if (this.#trace) {
+      const taken = this.#traced(this.#trace) === (this.pcLo & (PAGE_SIZE - 1)) + displacement;
+      this.#aim(taken ? this.length : displacement);
+      this.ir.branch(taken ? INVERSE[cond] : cond, a, b, this.#targetLo, this.#targetHi);
+    } else if (displacement > 0) {
       this.#aim(displacement);
       this.ir.branch(cond, a, b, this.#targetLo, this.#targetHi);
     } else {
@@ -128,6 +146,13 @@ export class Translation {
       this.ir.branch(INVERSE[cond], a, b, this.#targetLo, this.#targetHi);
       this.end(displacement);
     }
+  }
+
+  /** Goes to the pc in a value. */
+  jumpIndirect(pc: Value): void {
+    if (!this.#trace) return this.ir.jumpIndirect(pc);
+    const next = this.#traced(this.#trace);
+    this.ir.exitUnlessPc(pc, this.pcLo & ~(PAGE_SIZE - 1) | next, this.pcHi);
   }
 
   /** Ends the block at the next instruction, which runs in another context. */

@@ -214,8 +214,9 @@ export class Allocator {
       const v = this.#slotValue[this.#carriedSlot[c] >> 3];
       if (this.reg[v] >= 0) continue;
       const r = this.#carriedReg[c];
+      // In no register: a constant, or stored, so that the slot itself has it.
       if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
-      else this.#load(v, r);
+      else this.#loadSlot(this.#carriedSlot[c], r);
     }
   }
 
@@ -425,8 +426,12 @@ export class Allocator {
   #load(v: number, r: number): void {
     const { ir, asm } = this;
     if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
-    else if (r >= XMM) asm.fload(8, r - XMM, STATE, -1, this.home[v] - STATE_BIAS);
-    else asm.load(1, r, STATE, this.home[v] - STATE_BIAS);
+    else this.#loadSlot(this.home[v], r);
+  }
+
+  #loadSlot(slot: number, r: number): void {
+    if (r >= XMM) this.asm.fload(8, r - XMM, STATE, -1, slot - STATE_BIAS);
+    else this.asm.load(1, r, STATE, slot - STATE_BIAS);
   }
 
   #assign(v: number, r: number): void {

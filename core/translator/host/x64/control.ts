@@ -37,6 +37,19 @@ function branch(e: Emitter, i: number): void {
   });
 }
 
+function exitUnlessPc(e: Emitter, i: number): void {
+  const { asm, alloc } = e;
+  const pc = alloc.use(e.ir.a[i]);
+  asm.movImm(RAX, e.ir.lo[i], e.ir.hi[i]);
+  asm.alu(ALU_CMP, 1, pc, RAX);
+  const executed = e.instruction + 1;
+  e.coldStores(asm.jcc(CC_NE), () => {
+    refund(e, executed);
+    asm.movRR(1, RAX, pc);
+    asm.jmpTo(e.stubs.lookupIndirect);
+  });
+}
+
 function interpretIf(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
   e.coldInterpret(e.asm.jcc(cc));
@@ -130,6 +143,7 @@ export function registerControl(table: ((e: Emitter, i: number) => void)[]): voi
   table[ir.OP_SET] = set;
   table[ir.OP_TIME] = time;
   table[ir.OP_BRANCH] = branch;
+  table[ir.OP_EXIT_UNLESS_PC] = exitUnlessPc;
   table[ir.OP_INTERPRET_IF] = interpretIf;
   table[ir.OP_INTERPRET] = interpret;
   table[ir.OP_JUMP] = jump;

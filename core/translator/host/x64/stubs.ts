@@ -161,13 +161,20 @@ export class Stubs {
     asm.jmpReg(RDX);
   }
 
-  /** Emits the refill stub for one MMU index and kind, around the walker at the given position. */
+  /**
+   * Emits the refill stub for one MMU index and kind, around the walker at the given position. Called with the
+   * virtual address in rdx, the page of the access's last byte in rcx (an access that crosses pages fails) and a
+   * site in eax.
+   */
   emitRefill(mmuIndex: number, kind: number, walker: number): void {
     const { asm } = this;
     this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)] = asm.pos;
     asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
     asm.store(1, STATE, at(STATE_SCRATCH), RDX);
     this.#dumpIntegers();
+    asm.alu(ALU_XOR, 1, RCX, RDX);
+    asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
+    const crosses = asm.jcc(CC_NE);
     asm.callTo(walker);
     asm.test(1, RAX, RAX);
     const failed = asm.jcc(CC_E);
@@ -175,6 +182,7 @@ export class Stubs {
     asm.movRR(1, RCX, RAX);
     asm.aluMem(ALU_SUB, 1, RCX, STATE, at(STATE_SCRATCH));
     asm.ret();
+    asm.bind(crosses);
     asm.bind(failed);
     asm.lea(1, RSP, RSP, 8); // drop the return address
     asm.jmpTo(this.#dumpAndExit);
@@ -237,6 +245,8 @@ export class Stubs {
     const done = asm.jmp();
 
     asm.bind(walk);
+    asm.test(0, BUDGET, BUDGET); // what comes next may be a trap, which must not find the TLB filled
+    const exhausted = asm.jcc(CC_E);
     asm.store(1, STATE, at(STATE_SCRATCH), RAX);
     asm.push(RAX);
     asm.push(R12);
@@ -250,6 +260,7 @@ export class Stubs {
     asm.load(0, RBX, STATE, at(STATE_EPOCH_CONTEXT)); // the walk may have dropped a translation
     asm.jccTo(CC_NE, found);
 
+    asm.bind(exhausted);
     asm.bind(miss1);
     asm.bind(miss2);
     asm.bind(miss3);
