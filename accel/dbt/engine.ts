@@ -35,13 +35,17 @@ const DATA_BYTES = 16 << 20;
 const MAX_INSTRUCTIONS = 64;
 /** Longest trace of a loop, in guest instructions. */
 const MAX_TRACE = 160;
-/** Code is left at least every so many instructions, to see where it is. */
-const SAMPLE_INSTRUCTIONS = 500_000;
 /** Samples in a block after which it is taken for a part of a loop worth tracing. */
 const HOT_SAMPLES = 2;
 
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
+
+/** How eagerly the translator works. It changes nothing a guest can see. */
+export interface DbtOptions {
+  /** Code is left at least every so many instructions, to see where it is. @default 500000 */
+  readonly sampleInstructions?: number;
+}
 
 /** Translating engine for x86-64 Linux hosts. */
 export class DbtEngine implements Engine {
@@ -53,6 +57,7 @@ export class DbtEngine implements Engine {
   readonly #backend: X64Backend;
   readonly #blocks: BlockCache;
   readonly #enter: (() => void)[] = [];
+  readonly #sampleInstructions: number;
   readonly #code = allocateCode(CODE_BYTES);
   readonly #data = allocateCode(DATA_BYTES);
   /** Samples seen per block, up to {@linkcode HOT_SAMPLES}. */
@@ -68,8 +73,9 @@ export class DbtEngine implements Engine {
   #interpreted = 0;
   readonly #exits = new Float64Array(8);
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, options: DbtOptions = {}) {
     this.#machine = machine;
+    this.#sampleInstructions = options.sampleInstructions ?? 500_000;
     this.#frontEnd = machine.isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data, entry: nativeEntry }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
@@ -106,7 +112,7 @@ export class DbtEngine implements Engine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      this.#runCode(vcpu, enter, Math.min(left, SAMPLE_INSTRUCTIONS), left);
+      this.#runCode(vcpu, enter, Math.min(left, this.#sampleInstructions), left);
     }
   }
 
@@ -218,7 +224,7 @@ export class DbtEngine implements Engine {
     frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
     const last = ir.length - 1;
     if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== pcHi) return;
-    const code = this.#backend.emit(ir, blocks.next, pcLo, pcHi);
+    const code = this.#backend.emit(blocks.next, pcLo, pcHi, true);
     if (code === 0) return;
     this.#forget(block);
     blocks.remove(block);
@@ -252,11 +258,11 @@ export class DbtEngine implements Engine {
     backend.prepare(context, frontEnd, ram);
     ir.begin(context);
     frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir);
-    let code = backend.emit(ir, blocks.next, pcLo, pcHi);
+    let code = backend.emit(blocks.next, pcLo, pcHi, false);
     if (code === 0) {
       this.#clear();
       backend.prepare(context, frontEnd, ram);
-      code = backend.emit(ir, blocks.next, pcLo, pcHi);
+      code = backend.emit(blocks.next, pcLo, pcHi, false);
     }
     this.#samples[this.#add(offset, pcLo, pcHi, context, code)] = 0;
     this.#translated++;

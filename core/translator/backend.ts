@@ -1,5 +1,4 @@
 /** What a host backend is to the translator: IR in, code to enter out, and the ways it comes back. */
-import type { Ir } from "./ir.ts";
 import type { FrontEnd } from "../isa.ts";
 import type { GuestRam, HostPages } from "../memory.ts";
 
@@ -29,8 +28,12 @@ export interface CodeMemory {
 export interface Backend {
   /** Translates the stubs the ISA's MMU needs for a context. Called before the first block of it. */
   prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void;
-  /** Emits the block in `ir`; returns the host address of its code, or 0 when memory is full. */
-  emit(ir: Ir, block: number, pcLo: number, pcHi: number): number;
+  /**
+   * Emits the block in the backend's IR; returns the host address of its code, or 0 when memory is full.
+   *
+   * @param hot Whether it is worth to make much of it, if it is a loop.
+   */
+  emit(block: number, pcLo: number, pcHi: number, hot: boolean): number;
   /** Makes a link jump straight to the code at the given address. */
   link(link: number, code: number): void;
   /** Undoes {@linkcode Backend.link}. */

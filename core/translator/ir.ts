@@ -134,6 +134,13 @@ export const OP_FP_FLAGS = 79;
 /** Clears the FP flags in the host's control word. */
 export const OP_CLEAR_FP_FLAGS = 80;
 
+// What a backend makes of memory accesses in a loop whose pages it has checked for several rounds: they never
+// leave. hi = the number of the stream that knows the page.
+export const OP_STREAM_LOAD = 81;
+export const OP_STREAM_STORE = 82;
+export const OP_STREAM_FLOAD = 83;
+export const OP_STREAM_FSTORE = 84;
+
 // Leaving the block
 /** If `a cond(c) b`: jump to guest pc lo/hi, which runs in the same context. */
 export const OP_BRANCH = 90;

@@ -43,7 +43,16 @@ export const STATE_REGISTER_DUMP = 4096 - 256;
 /** Scratch space of generated code: spills and stub temporaries. */
 export const STATE_SCRATCH = 640;
 /** Bytes of {@linkcode STATE_SCRATCH}. */
-export const STATE_SCRATCH_BYTES = 384;
+export const STATE_SCRATCH_BYTES = 304;
+/** Addends of the pages that the streams of a running loop are in: 8 bytes each. */
+export const STATE_STREAMS = 944;
+/** Streams a loop can have. */
+export const MOST_STREAMS = 8;
+/**
+ * Budget put aside while a loop runs a number of rounds that was paid for beforehand (4 bytes): given back
+ * when it is left. 0 at all other times.
+ */
+export const STATE_BUDGET_ASIDE = 1008;
 /** First of the ISA's system registers, eight bytes each. */
 export const STATE_SYSTEM = 1024;
 /** Bytes of system registers an ISA may have. */

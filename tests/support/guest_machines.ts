@@ -1,5 +1,5 @@
 /** Machines that run the same guest under each engine. */
-import { DbtEngine } from "../../accel/dbt/engine.ts";
+import { DbtEngine, type DbtOptions } from "../../accel/dbt/engine.ts";
 import type { Engine } from "../../accel/engine.ts";
 import { mappedMemory } from "../../accel/ffi/memory.ts";
 import { InterpreterEngine } from "../../accel/interpreter/engine.ts";
@@ -76,11 +76,12 @@ export interface Outcome {
 export async function guestMachine(
   engine: "dbt" | "interpreter",
   options: Omit<VirtRiscv64Options, "memory">,
+  dbt?: DbtOptions,
 ): Promise<GuestMachine> {
   const board = await createVirtRiscv64({ ...options, memory: mappedMemory });
   return new GuestMachine(
     board,
-    engine === "dbt" ? new DbtEngine(board.machine) : new InterpreterEngine(),
+    engine === "dbt" ? new DbtEngine(board.machine, dbt) : new InterpreterEngine(),
   );
 }
 

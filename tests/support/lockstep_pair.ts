@@ -28,7 +28,11 @@ export class LockstepPair implements Disposable {
   /** Makes both. */
   static async create(): Promise<LockstepPair> {
     const options = { ramBytes: RAM_BYTES, vcpus: 1, kernel: MACHINE_HANDLER_CODE, bios: "none" } as const;
-    return new LockstepPair(await guestMachine("interpreter", options), await guestMachine("dbt", options));
+    const dbt = { sampleInstructions: 200 }; // so that loops are traced soon
+    return new LockstepPair(
+      await guestMachine("interpreter", options),
+      await guestMachine("dbt", options, dbt),
+    );
   }
 
   /** Runs a guest to its end or to the first difference. An empty list means that there is none. */

@@ -41,6 +41,13 @@ const MSTATUS_MIE = 1 << 3;
 /** menvcfg, high half: stimecmp exists, and A and D bits are set by hardware. */
 const STCE_ADUE = 0xa000_0000;
 
+/**
+ * What a guest is like. Most are rough: they fault, change their code and tables, and run briefly. Wild ones break
+ * their handlers and tables as well. Smooth ones run long loops without a fault, so that all of the translator's
+ * optimisations see them.
+ */
+type Kind = "rough" | "wild" | "smooth";
+
 // Registers with a job
 const SP = 2, COUNTER = 31, NEW_CODE = 30, CODE_STORE = 22, DEVICE = 24, TABLE = 25;
 const LINKS = [0, 1, 1, 5];
@@ -89,6 +96,26 @@ const MIXES: readonly (readonly Row[])[] = [
   [...ending(/1110011$/), ...ending(/(0010011|1100011)$/)],
 ];
 
+function rulesFor(kind: Kind, random: GuestRandom, rows?: readonly Row[]): StreamRules {
+  const smooth = kind === "smooth";
+  const chosen = rows ?? random.pick(MIXES);
+  return {
+    rows: smooth ? chosen.filter(([, bits]) => !bits.endsWith("1110011")) : chosen,
+    compressedOneIn: rows ? 0 : 4,
+    targets: TARGETS,
+    links: LINKS,
+    pointers: smooth ? MEMORY_POINTERS : [...MEMORY_POINTERS, ...MEMORY_POINTERS, CODE_STORE, DEVICE, TABLE],
+    aligned: smooth ? [8, 9, SP] : [8, 9, 8, 9, 20, SP, CODE_STORE],
+    codePointers: CODE_POINTERS,
+    strayOneIn: smooth || random.oneIn(3) ? 0 : 16,
+    csrs: kind === "wild" ? ALL_CSRS : COMMON_CSRS,
+    readOnlyCsrs: ALL_CSRS,
+    roundingModes: smooth ? [0, 0, 0, 0, 0, 0, 7, 7, 7, 1, 2] : [0, 0, 1, 2, 3, 4, 7, 7, 7, 5],
+    backward: smooth ? 8 : 16,
+    forward: 24,
+  };
+}
+
 /** An instruction at its place in the code. */
 interface Placed extends Encoded {
   /** From the start of the code pages. */
@@ -100,30 +127,14 @@ export class RandomGuest {
   readonly setting: Setting;
   /** The instructions, in the order of their addresses. */
   readonly code: Placed[] = [];
-  /** Whether it may break its own handlers, tables and CSRs more often than not. */
-  readonly wild: boolean;
+  readonly kind: Kind;
   readonly #rules: StreamRules;
 
   constructor(readonly seed: number, setting?: Setting, rows?: readonly Row[]) {
     const random = this.#random(0);
     this.setting = setting ?? random.pick(SETTINGS);
-    this.wild = random.oneIn(10);
-    const plain = random.oneIn(3);
-    this.#rules = {
-      rows: rows ?? random.pick(MIXES),
-      compressedOneIn: rows ? 0 : 4,
-      targets: TARGETS,
-      links: LINKS,
-      pointers: [...MEMORY_POINTERS, ...MEMORY_POINTERS, CODE_STORE, DEVICE, TABLE],
-      aligned: [8, 9, 8, 9, 20, SP, CODE_STORE],
-      codePointers: CODE_POINTERS,
-      strayOneIn: plain ? 0 : 16,
-      csrs: this.wild ? ALL_CSRS : COMMON_CSRS,
-      readOnlyCsrs: ALL_CSRS,
-      roundingModes: plain ? [0, 0, 7] : [0, 0, 1, 2, 3, 4, 7, 7, 7, 5],
-      backward: 16,
-      forward: 24,
-    };
+    this.kind = random.pick<Kind>(["rough", "rough", "rough", "rough", "rough", "wild", "smooth", "smooth"]);
+    this.#rules = rulesFor(this.kind, random, rows);
     this.#writeCode(random);
   }
 
@@ -149,8 +160,10 @@ export class RandomGuest {
   /** Budgets to run with, small and large. */
   *budgets(): Generator<number> {
     const random = this.#random(2);
-    for (let left = 900; left > 0;) {
-      const budget = 1 + random.below(random.pick([1, 4, 20, 20, 200]));
+    const smooth = this.kind === "smooth";
+    const sizes = smooth ? [2, 50, 1000, 4000] : [1, 4, 20, 20, 200];
+    for (let left = smooth ? 15_000 : 900; left > 0;) {
+      const budget = 1 + random.below(random.pick(sizes));
       left -= budget;
       yield budget;
     }
@@ -175,17 +188,22 @@ export class RandomGuest {
       offset += encoded.length;
     };
     const draw = () => put(randomInstruction(random, this.#rules));
+    const smooth = this.kind === "smooth";
     while (this.code.length < CODE_INSTRUCTIONS) {
       if (random.oneIn(14)) this.#loop(random, put, draw, () => offset);
-      else if (random.oneIn(16)) { for (const word of this.#snippet(random)) put({ bits: word, length: 4 }); }
-      else draw();
+      else if (!smooth && random.oneIn(16)) {
+        for (const word of this.#snippet(random)) put({ bits: word, length: 4 });
+      } else draw();
     }
+    put({ bits: encode("jal", { imm: this.code[0].offset - offset }), length: 4 });
   }
 
   #loop(random: GuestRandom, put: (e: Encoded) => void, draw: () => void, offset: () => number): void {
-    put({ bits: encode("addi", { rd: COUNTER, imm: 1 + random.below(40) }), length: 4 });
+    const smooth = this.kind === "smooth";
+    const rounds = 1 + random.below(smooth ? 2000 : 40);
+    put({ bits: encode("addi", { rd: COUNTER, imm: rounds }), length: 4 });
     const start = offset();
-    for (let i = random.below(9); i >= 0; i--) draw();
+    for (let i = random.below(smooth ? 30 : 9); i >= 0; i--) draw();
     put({ bits: encode("addi", { rd: COUNTER, rs1: COUNTER, imm: -1 }), length: 4 });
     put({ bits: encode("bne", { rs1: COUNTER, imm: start - offset() }), length: 4 });
   }
@@ -267,7 +285,7 @@ export class RandomGuest {
       view.setBigUint64(at, random.oneIn(2) ? random.integer() : random.operand(64), true);
       at += 8 * random.below(64);
     }
-    if (this.setting.paging !== 0) writePageTables(view, this.setting.paging, random, this.wild);
+    if (this.setting.paging !== 0) writePageTables(view, this.setting.paging, random, this.kind);
     return bytes;
   }
 

@@ -152,7 +152,7 @@ const V = 1, R = 2, W = 4, X = 8, U = 0x10, A = 0x40, D = 0x80;
  * Writes page tables. Data pages have one bit or another wrong; code is executable and accessed unless the case
  * is wild. Table 0 is the root; the last-level tables are 1 (for S-mode) and 2 (USER).
  */
-export function writePageTables(view: DataView, paging: number, random: GuestRandom, wild: boolean): void {
+export function writePageTables(view: DataView, paging: number, random: GuestRandom, kind: string): void {
   const pte = (table: number, index: number, target: number, bits: number) =>
     view.setBigUint64(
       TABLES - RAM + table * PAGE_SIZE + 8 * index,
@@ -169,7 +169,12 @@ export function writePageTables(view: DataView, paging: number, random: GuestRan
   pointer(root, USER / 2 ** 30, 4);
   pointer(3, 0, 1);
   pointer(4, 0, 2);
-  pte(4, (LARGE - USER) / 2 ** 21, RAM, all ^ random.pick([0, U, U, U | D, U | X, A | D]));
+  pte(
+    4,
+    (LARGE - USER) / 2 ** 21,
+    RAM,
+    kind === "smooth" ? all | U : all ^ random.pick([0, U, U, U | D, U | X, A | D]),
+  );
   pointer(4, (DEVICES - USER) / 2 ** 21, 5);
   DEVICE_REGISTERS.forEach((address, i) =>
     pte(5, i, address - address % PAGE_SIZE, V | R | W | A | D | random.pick([0, U]))
@@ -179,7 +184,8 @@ export function writePageTables(view: DataView, paging: number, random: GuestRan
     const isCode = target >= CODE && target < DATA, isData = target >= DATA && target < TABLES;
     for (const [table, user] of [[1, 0], [2, U]]) {
       let bits = all | user;
-      if (isData && random.oneIn(4) || isCode && wild && random.oneIn(4)) bits ^= 1 << random.below(8);
+      const faulty = isData && kind !== "smooth" || isCode && kind === "wild";
+      if (faulty && random.oneIn(4)) bits ^= 1 << random.below(8);
       if (isData && random.oneIn(8)) bits &= ~(A | D);
       if (isCode && random.oneIn(4)) bits &= ~D;
       if (table === 1 || isCode || isData) pte(table, page, target, bits);

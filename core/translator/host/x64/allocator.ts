@@ -181,15 +181,20 @@ export class Allocator {
     return NONE;
   }
 
-  /** Ends a round: stores what is not carried, and brings what is back into its registers. */
-  closeLoop(): void {
+  /**
+   * Ends a round: stores what is not carried, and brings what is back into its registers.
+   *
+   * @param all Whether memory must have every slot that is not carried; otherwise not those that the next
+   * round sets before it reads them or can be left.
+   */
+  closeLoop(all: boolean): void {
     const { ir, asm } = this;
     this.at = ir.length;
     for (let i = 0; i < this.#dirtyLength; i++) {
       const s = this.#dirtySlots[i];
       let carried = false;
       for (let c = 0; c < this.#carried; c++) carried ||= this.#carriedSlot[c] === s << 3;
-      if (!carried) this.#storeSlot(s << 3, this.#slotValue[s]);
+      if (!carried && (all || !this.#setsFirst(s << 3))) this.#storeSlot(s << 3, this.#slotValue[s]);
     }
     // Register to register first, as one parallel move: a move is made once nothing waits for what is in its
     // destination; a circle is broken through scratch.
@@ -218,6 +223,18 @@ export class Allocator {
       if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
       else this.#loadSlot(this.#carriedSlot[c], r);
     }
+  }
+
+  /** Whether the block sets a slot before anything reads it or may leave. */
+  #setsFirst(slot: number): boolean {
+    const { ir } = this;
+    for (let i = 0; i < ir.length; i++) {
+      const op = ir.op[i];
+      if ((op === OP_SET || op === OP_FSET) && ir.a[i] === slot) return true;
+      if ((OP_INFO[op] & LEAVES) !== 0) return false;
+      if ((op === OP_GET || op === OP_FGET) && ir.a[i] === slot) return false;
+    }
+    return false;
   }
 
   #move(to: number, from: number): void {

@@ -87,9 +87,9 @@ export class X64Backend implements Backend {
     return this.#stubEmitter.emitStub();
   }
 
-  emit(_ir: Ir, block: number, pcLo: number, pcHi: number): number {
+  emit(block: number, pcLo: number, pcHi: number, hot: boolean): number {
     if (this.#asm.pos + MAX_BLOCK_BYTES > this.#codeSize || !this.exits.hasRoom()) return 0;
-    return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi);
+    return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi, hot);
   }
 
   link(link: number, code: number): void {

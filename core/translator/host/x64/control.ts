@@ -10,14 +10,16 @@ import {
 import { ALU_AND, ALU_CMP, ALU_OR, ALU_SUB, SHIFT_SHL } from "./assembler.ts";
 import type { Emitter } from "./emitter.ts";
 import { compare } from "./integer.ts";
+import { takeBudgetBack } from "./streams.ts";
 import { BUDGET, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
 
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT - STATE_BIAS;
 
 /** Gives back the budget of instructions of this block that do not run. */
-function refund(e: Emitter, executed: number): void {
+function refund(e: Emitter, executed: number, streaming: boolean): void {
   const left = e.ir.instructions - executed;
   if (left > 0) e.asm.lea(0, BUDGET, BUDGET, left);
+  if (streaming) takeBudgetBack(e.asm);
 }
 
 /** Ends a path: on to the guest pc lo/hi in the same context. All state is stored. */
@@ -30,9 +32,9 @@ export function emitJump(e: Emitter, lo: number, hi: number): void {
 function branch(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
   const taken = e.asm.jcc(cc);
-  const executed = e.instruction + 1;
+  const executed = e.instruction + 1, streaming = e.streaming;
   e.coldStores(taken, () => {
-    refund(e, executed);
+    refund(e, executed, streaming);
     emitJump(e, e.ir.lo[i], e.ir.hi[i]);
   });
 }
@@ -42,9 +44,9 @@ function exitUnlessPc(e: Emitter, i: number): void {
   const pc = alloc.use(e.ir.a[i]);
   asm.movImm(RAX, e.ir.lo[i], e.ir.hi[i]);
   asm.alu(ALU_CMP, 1, pc, RAX);
-  const executed = e.instruction + 1;
+  const executed = e.instruction + 1, streaming = e.streaming;
   e.coldStores(asm.jcc(CC_NE), () => {
-    refund(e, executed);
+    refund(e, executed, streaming);
     asm.movRR(1, RAX, pc);
     asm.jmpTo(e.stubs.lookupIndirect);
   });

@@ -21,6 +21,7 @@ import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
 import { registerMemory } from "./memory.ts";
 import { BUDGET, CC_NE, CC_S, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
+import { Streams, takeBudgetBack } from "./streams.ts";
 import type { Stubs } from "./stubs.ts";
 
 const EMIT: ((e: Emitter, i: number) => void)[] = [];
@@ -45,8 +46,12 @@ export class Emitter {
   pcHi = 0;
   /** Number of the instruction being emitted, from 0. */
   instruction = 0;
+  /** Whether the code being emitted runs in rounds that were paid for, so that exits have budget to take back. */
+  streaming = false;
+  readonly #streams: Streams;
   #blockId = 0;
   #insn = 0;
+  #head = 0;
   // Cold code still to be emitted
   #coldLength = 0;
   readonly #coldKind = new Uint8Array(MAX_COLD);
@@ -68,10 +73,15 @@ export class Emitter {
     readonly stubs: Stubs,
   ) {
     this.alloc = new Allocator(ir, asm);
+    this.#streams = new Streams(ir);
   }
 
-  /** Emits the block in `ir` at the assembler's position; returns the position of its entry. */
-  emitBlock(blockId: number, pcLo: number, pcHi: number): number {
+  /**
+   * Emits the block in `ir` at the assembler's position; returns the position of its entry.
+   *
+   * @param hot Whether it is worth to make much of it, if it is a loop.
+   */
+  emitBlock(blockId: number, pcLo: number, pcHi: number, hot: boolean): number {
     const { ir, asm, alloc } = this;
     this.#blockId = blockId;
     this.pcLo = pcLo;
@@ -80,23 +90,67 @@ export class Emitter {
     this.#coldLength = 0;
     this.#storesLength = 0;
     const entry = asm.pos;
-    alloc.begin();
     const last = ir.length - 1;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
+    if (loops && hot && this.#streams.find()) {
+      this.#emitStreams(last);
+      return entry;
+    }
+    alloc.begin();
     if (loops) alloc.enterLoop();
-    const head = asm.pos;
-    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
-    this.coldStores(asm.jcc(CC_S), () => {
-      asm.movImm(RAX, blockId, 0);
-      asm.jmpTo(this.stubs.budget);
-    });
-    this.#emitOps(loops ? last : ir.length);
+    this.#emitChecked(loops ? last : ir.length);
     if (loops) {
-      alloc.closeLoop();
-      asm.jmpTo(head);
+      alloc.closeLoop(true);
+      asm.jmpTo(this.#head);
     }
     this.#emitCold();
     return entry;
+  }
+
+  /** Emits the check of the budget, and ops up to number n. */
+  #emitChecked(n: number): void {
+    const { asm } = this;
+    const block = this.#blockId;
+    this.#head = asm.pos;
+    asm.aluImm(ALU_SUB, 0, BUDGET, this.ir.instructions);
+    this.coldStores(asm.jcc(CC_S), () => {
+      asm.movImm(RAX, block, 0);
+      asm.jmpTo(this.stubs.budget);
+    });
+    this.#emitOps(n);
+  }
+
+  /** Emits a loop with streams (see streams.ts), up to its last op. */
+  #emitStreams(last: number): void {
+    const { ir, asm, alloc } = this;
+    const entry = asm.pos;
+    const careful: number[] = [];
+    this.#streams.emitCheck(asm, careful);
+    this.streaming = true;
+    alloc.begin();
+    alloc.enterLoop();
+    const head = asm.pos;
+    this.#emitOps(last);
+    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
+    this.coldStores(asm.jcc(CC_S), () => {
+      asm.lea(0, BUDGET, BUDGET, ir.instructions);
+      takeBudgetBack(asm);
+      asm.jmpTo(entry);
+    });
+    alloc.closeLoop(false);
+    asm.jmpTo(head);
+    this.streaming = false;
+    this.#emitCold();
+    this.#streams.restore();
+
+    for (const at of careful) asm.bind(at);
+    this.#coldLength = 0;
+    this.#storesLength = 0;
+    alloc.begin();
+    this.#emitChecked(last);
+    alloc.storeDirty();
+    asm.jmpTo(entry);
+    this.#emitCold();
   }
 
   /** Emits the stub in `ir`; returns its position. */

@@ -18,6 +18,7 @@ import { ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
 import { XMM } from "./allocator.ts";
 import type { Emitter } from "./emitter.ts";
 import { CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import { streamCell } from "./streams.ts";
 
 const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
 
@@ -98,6 +99,44 @@ function hostStore(e: Emitter, i: number): void {
   asm.storeSized(e.ir.c[i], base, -1, e.ir.lo[i], src);
 }
 
+/** The register with the addend of a streamed access' page. */
+function addend(e: Emitter, i: number): number {
+  e.asm.load(1, RCX, STATE, streamCell(e.ir.hi[i]));
+  return RCX;
+}
+
+function streamLoad(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const dst = alloc.define();
+  asm.loadSized(e.ir.c[i] & 15, (e.ir.c[i] & 16) !== 0, dst, addend(e, i), base, e.ir.lo[i]);
+}
+
+function streamStore(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const size = e.ir.c[i], value = e.ir.b[i];
+  const base = alloc.use(e.ir.a[i]);
+  if (e.ir.isConst32(value)) {
+    asm.storeSizedImm(size, addend(e, i), base, e.ir.lo[i], e.ir.lo[value]);
+    return;
+  }
+  const src = alloc.use(value);
+  asm.storeSized(size, addend(e, i), base, e.ir.lo[i], src);
+}
+
+function streamFload(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  asm.fload(e.ir.c[i], alloc.defineXmm(), addend(e, i), base, e.ir.lo[i]);
+}
+
+function streamFstore(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const base = alloc.use(e.ir.a[i]);
+  const src = alloc.use(e.ir.b[i]) - XMM;
+  asm.fstore(e.ir.c[i], addend(e, i), base, e.ir.lo[i], src);
+}
+
 /** The host address of a place in the state block. */
 function stateAddress(e: Emitter, i: number): void {
   e.asm.lea(1, e.alloc.define(), STATE, e.ir.lo[i] - STATE_BIAS);
@@ -109,6 +148,10 @@ export function registerMemory(table: ((e: Emitter, i: number) => void)[]): void
   table[ir.OP_STORE] = store;
   table[ir.OP_FLOAD] = fload;
   table[ir.OP_FSTORE] = fstore;
+  table[ir.OP_STREAM_LOAD] = streamLoad;
+  table[ir.OP_STREAM_STORE] = streamStore;
+  table[ir.OP_STREAM_FLOAD] = streamFload;
+  table[ir.OP_STREAM_FSTORE] = streamFstore;
   table[ir.OP_TRANSLATE_STORE] = translateStore;
   table[ir.OP_HOST_LOAD] = hostLoad;
   table[ir.OP_HOST_STORE] = hostStore;

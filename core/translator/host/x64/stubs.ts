@@ -22,6 +22,7 @@ import {
   TLB_LOAD,
   tlbTable,
 } from "../../layout.ts";
+import { takeBudgetBack } from "./streams.ts";
 import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../backend.ts";
 import {
   ALU_ADD,
@@ -116,6 +117,7 @@ export class Stubs {
     asm.jmpMem(STATE, at(STATE_ENTRY));
 
     this.#exit = asm.pos;
+    takeBudgetBack(asm);
     asm.store(0, STATE, at(STATE_BUDGET), BUDGET);
     asm.mxcsr(3, STATE, at(STATE_HOST_FP_CONTROL));
     asm.mxcsr(2, STATE, at(STATE_HOST_FP_DEFAULT));

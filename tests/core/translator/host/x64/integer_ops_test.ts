@@ -79,7 +79,7 @@ Deno.test({
       for (let i = 0; i < 64; i++) {
         state[i] = expected[i] = random(4) === 0 ? EDGES[random(EDGES.length)] : random(2 ** 32) | 0;
       }
-      const at = backend.emit(block, 0, 0x1000, 0);
+      const at = backend.emit(0, 0x1000, 0, false);
       if (at === 0) {
         backend.clear();
         seed--;

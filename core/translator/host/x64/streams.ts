@@ -1,0 +1,241 @@
+/**
+ * Loops over memory without a TLB probe per access.
+ *
+ * In a loop, most addresses are a register that moves by a constant per round (or not at all) plus a constant.
+ * All accesses through one register are a *stream*. Before the loop runs, the code checks for each stream
+ * that everything one round touches lies in one page which the TLB has, and computes how many rounds that
+ * stays true; the loop then runs so many rounds with nothing but a load of the page's addend per access. A
+ * probe can fail only where it failed before too, so that the careful copy of the block (which probes, and
+ * leaves where it must) takes over for a round whenever the check does not hold.
+ *
+ *     entry:    for each stream: one page? in the TLB?  no: careful
+ *               rounds = min over streams of bytes left in the page / stride, and of budget / N
+ *               fewer than a few rounds: careful
+ *               set budget for the other rounds aside
+ *               load what is carried in registers
+ *     head:     the block, its streams unchecked
+ *               sub r15d, N; js: store all, take the budget back, jmp entry
+ *               jmp head
+ *     careful:  the block as usual; jmp entry
+ */
+import * as ir from "../../ir.ts";
+import {
+  MOST_STREAMS,
+  STATE_BUDGET_ASIDE,
+  STATE_STREAMS,
+  TLB_BITS,
+  TLB_LOAD,
+  TLB_STORE,
+  tlbTable,
+} from "../../layout.ts";
+import { ALU_AND, ALU_CMP, ALU_SUB, ALU_XOR, type Assembler, SHIFT_SHR } from "./assembler.ts";
+import { BUDGET, CC_A, CC_B, CC_NE, RAX, RCX, RDI, RDX, RSI, STATE, STATE_BIAS } from "./registers.ts";
+
+/** Largest step of a stream per round, in bytes, either way. */
+const MOST_STRIDE = 1024;
+/** Most bytes a stream may touch in a round. */
+const MOST_SPAN = 2048;
+/** Fewer rounds than this are not worth the check. */
+const LEAST_ROUNDS = 3;
+const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
+const ASIDE = STATE_BUDGET_ASIDE - STATE_BIAS;
+
+/** Displacement of a stream's addend from the state register. */
+export const streamCell = (stream: number): number => STATE_STREAMS + 8 * stream - STATE_BIAS;
+
+/** The streamed variant of a memory op, or 0. */
+function streamed(op: number): number {
+  switch (op) {
+    case ir.OP_LOAD:
+      return ir.OP_STREAM_LOAD;
+    case ir.OP_STORE:
+      return ir.OP_STREAM_STORE;
+    case ir.OP_FLOAD:
+      return ir.OP_STREAM_FLOAD;
+    case ir.OP_FSTORE:
+      return ir.OP_STREAM_FSTORE;
+  }
+  return 0;
+}
+
+/** The streams of one loop. */
+export class Streams {
+  /** How many there are. */
+  count = 0;
+  readonly #slot = new Int32Array(MOST_STREAMS);
+  readonly #stride = new Int32Array(MOST_STREAMS);
+  readonly #first = new Int32Array(MOST_STREAMS);
+  readonly #end = new Int32Array(MOST_STREAMS);
+  readonly #loads = new Uint8Array(MOST_STREAMS);
+  readonly #stores = new Uint8Array(MOST_STREAMS);
+  readonly #changed: number[] = [];
+  #offset = 0;
+
+  constructor(private readonly block: ir.Ir) {}
+
+  /**
+   * Finds the streams of the block, a loop, and turns their accesses into streamed ones. False where there
+   * is nothing to gain.
+   */
+  find(): boolean {
+    const { block } = this;
+    this.count = 0;
+    this.#changed.length = 0;
+    for (let i = 0; i < block.length; i++) {
+      if (block.op[i] === ir.OP_TIME) return this.#none();
+      const op = streamed(block.op[i]);
+      if (op === 0) continue;
+      const stream = this.#streamOf(i);
+      if (stream < 0) continue;
+      const store = op === ir.OP_STREAM_STORE || op === ir.OP_STREAM_FSTORE;
+      (store ? this.#stores : this.#loads)[stream] = 1;
+      block.op[i] = op;
+      block.hi[i] = stream;
+      this.#changed.push(i);
+    }
+    return this.count > 0;
+  }
+
+  #none(): boolean {
+    this.restore();
+    return false;
+  }
+
+  /** Turns the accesses back into ordinary ones. */
+  restore(): void {
+    const { block } = this;
+    for (const i of this.#changed) {
+      block.op[i] += ir.OP_LOAD - ir.OP_STREAM_LOAD;
+      block.hi[i] = 0;
+    }
+    this.#changed.length = 0;
+  }
+
+  /** The stream an access belongs to, new if need be; -1 if its address is no stream's. */
+  #streamOf(i: number): number {
+    const { block } = this;
+    const base = this.#root(block.a[i]);
+    if (base < 0) return -1;
+    const first = this.#offset + block.lo[i];
+    const end = first + (block.c[i] & 15);
+    const slot = block.a[base];
+    for (let s = 0; s < this.count; s++) {
+      if (this.#slot[s] !== slot) continue;
+      const from = Math.min(this.#first[s], first), to = Math.max(this.#end[s], end);
+      if (to - from > MOST_SPAN) return -1;
+      this.#first[s] = from;
+      this.#end[s] = to;
+      return s;
+    }
+    if (this.count === MOST_STREAMS || Math.abs(first) > MOST_SPAN) return -1;
+    const stride = this.#strideOf(slot, base);
+    if (Math.abs(stride) > MOST_STRIDE) return -1;
+    const s = this.count++;
+    this.#slot[s] = slot;
+    this.#stride[s] = stride;
+    this.#first[s] = first;
+    this.#end[s] = end;
+    this.#loads[s] = this.#stores[s] = 0;
+    return s;
+  }
+
+  /** The `get` that a value is a constant away from (which is left in #offset); -1 if it is none. */
+  #root(v: number): number {
+    const { block } = this;
+    let offset = 0;
+    while (block.op[v] === ir.OP_ADD64 && block.isConst32(block.b[v])) {
+      offset += block.lo[block.b[v]];
+      v = block.a[v];
+    }
+    this.#offset = offset;
+    return block.op[v] === ir.OP_GET ? v : -1;
+  }
+
+  /** What a round adds to a slot; more than allowed where that is not a constant. */
+  #strideOf(slot: number, get: number): number {
+    const { block } = this;
+    for (let i = block.length - 1; i >= 0; i--) {
+      if (block.op[i] === ir.OP_SET && block.a[i] === slot) {
+        return this.#root(block.b[i]) === get ? this.#offset : MOST_STRIDE + 1;
+      }
+    }
+    return 0;
+  }
+
+  /**
+   * Emits the check. All state is in memory. Falls through with the budget of all rounds but the first in
+   * the budget register, and the rest put aside; jumps that lead to the careful copy are added to `careful`.
+   */
+  emitCheck(asm: Assembler, careful: number[]): void {
+    const instructions = this.block.instructions;
+    asm.movImm(RSI, 0x7fffff, 0); // rounds after the first
+    for (let s = 0; s < this.count; s++) this.#emitStream(asm, s, careful);
+    asm.aluImm(ALU_CMP, 0, RSI, LEAST_ROUNDS);
+    careful.push(asm.jcc(CC_B));
+    // rax = budget of all rounds; where that is too much, as many rounds as the budget allows.
+    asm.lea(0, RDX, RSI, 1);
+    asm.movImm(RAX, instructions, 0);
+    asm.imul(1, RAX, RDX);
+    asm.movRR(0, RCX, BUDGET);
+    asm.alu(ALU_CMP, 1, RAX, RCX);
+    const enough = asm.jccShort(CC_A ^ 1);
+    asm.movRR(0, RAX, BUDGET);
+    asm.movImm(RDX, 0, 0);
+    asm.movImm(RCX, instructions, 0);
+    asm.group3(6, 0, RCX); // eax = rounds, edx = what is left over
+    asm.aluImm(ALU_CMP, 0, RAX, LEAST_ROUNDS);
+    careful.push(asm.jcc(CC_B));
+    asm.imul(0, RAX, RCX);
+    asm.bindShort(enough);
+    asm.alu(ALU_SUB, 0, BUDGET, RAX);
+    asm.store(0, STATE, ASIDE, BUDGET);
+    asm.lea(0, BUDGET, RAX, -instructions);
+  }
+
+  #emitStream(asm: Assembler, s: number, careful: number[]): void {
+    const { block } = this;
+    const mmuIndex = block.context & 3;
+    const stride = this.#stride[s];
+    asm.load(1, RDI, STATE, this.#slot[s] - STATE_BIAS);
+    asm.lea(1, RAX, RDI, this.#first[s]);
+    asm.lea(1, RDX, RDI, this.#end[s] - 1);
+    asm.movRR(1, RCX, RAX);
+    asm.alu(ALU_XOR, 1, RCX, RDX);
+    asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
+    careful.push(asm.jcc(CC_NE)); // two pages
+    asm.movRR(0, RCX, RAX);
+    if (stride < 0) asm.movRR(0, RDX, RAX);
+    asm.shiftImm(SHIFT_SHR, 0, RCX, 8);
+    asm.aluImm(ALU_AND, 0, RCX, INDEX_MASK);
+    asm.aluImm(ALU_AND, 1, RAX, -4096);
+    for (const kind of [TLB_LOAD, TLB_STORE]) {
+      if ((kind === TLB_LOAD ? this.#loads : this.#stores)[s] === 0) continue;
+      const table = tlbTable(mmuIndex, kind) - STATE_BIAS;
+      asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
+      careful.push(asm.jcc(CC_NE));
+      if (kind === TLB_LOAD || this.#loads[s] === 0) {
+        asm.loadIndex(1, RDI, STATE, RCX, table + 8);
+        asm.store(1, STATE, streamCell(s), RDI);
+      }
+    }
+    if (stride === 0) return;
+    // Rounds until the page ends: the bytes before (or behind) what this round touches, over the stride.
+    if (stride > 0) asm.group3(2, 0, RDX);
+    asm.aluImm(ALU_AND, 0, RDX, 4095);
+    const step = Math.abs(stride);
+    if ((step & (step - 1)) === 0) asm.shiftImm(SHIFT_SHR, 0, RDX, 31 - Math.clz32(step));
+    else {
+      asm.movImm(RDI, Math.floor(65536 / step), 0); // rounded down: at most a round too few
+      asm.imul(0, RDX, RDI);
+      asm.shiftImm(SHIFT_SHR, 0, RDX, 16);
+    }
+    asm.alu(ALU_CMP, 0, RDX, RSI);
+    asm.cmov(CC_B, 0, RSI, RDX);
+  }
+}
+
+/** Takes back the budget that was put aside. */
+export function takeBudgetBack(asm: Assembler): void {
+  asm.aluMem(0, 0, BUDGET, STATE, ASIDE);
+  asm.storeImm(0, STATE, ASIDE, 0);
+}
