@@ -1,5 +1,6 @@
 /** The boards a machine can be made of, one row per architecture. A row's code is loaded when it is used. */
 import type { Board } from "../core/boards/board.ts";
+import type { ImageBytes } from "../core/boot/image_file.ts";
 import type { HostMemory } from "../core/memory.ts";
 
 /** What every board is made from. */
@@ -9,12 +10,12 @@ export interface BoardOptions {
   /** Bytes of RAM, a multiple of the page size. */
   readonly ramBytes: number;
   readonly vcpus: number;
-  readonly kernel: Uint8Array;
+  readonly kernel: ImageBytes;
   /** The kernel's name, for errors; likewise the others. */
   readonly kernelName: string;
-  readonly initrd?: Uint8Array;
+  readonly initrd?: ImageBytes;
   readonly initrdName?: string;
-  readonly firmware?: Uint8Array;
+  readonly firmware?: ImageBytes;
   readonly firmwareName?: string;
   readonly append?: string;
 }

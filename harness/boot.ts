@@ -2,10 +2,12 @@
 import { ENGINE_CHOICES, type EngineChoice, EngineUnavailableError, selectEngine } from "../accel/select.ts";
 import { formatBytes, ImageError } from "../core/boot/image_error.ts";
 import { MemoryError, PAGE_SIZE } from "../core/memory.ts";
+import type { ImageBytes } from "../core/boot/image_file.ts";
 import { type Arch, ARCHS, type BoardOptions, BOARDS } from "./boards.ts";
 import type { HostDuration } from "./budget.ts";
 import { Driver, type ResetPolicy } from "./driver.ts";
 import { BootwrightError, HostError, InputError } from "./errors.ts";
+import { HostFile } from "./host_file.ts";
 import { parseBytes } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
 import { DEFAULT_TRANSCRIPT_BYTES } from "./transcript.ts";
@@ -83,9 +85,9 @@ export async function boot(options: BootOptions): Promise<Vm> {
   try {
     const [selection, kernel, initrd, firmware] = await Promise.all([
       selectEngine(options.engine ?? "auto"),
-      readImage(options.kernel, "kernel"),
-      options.initrd === undefined ? undefined : readImage(options.initrd, "initrd"),
-      options.firmware === undefined ? undefined : readImage(options.firmware, "firmware"),
+      openImage(options.kernel, "kernel"),
+      options.initrd === undefined ? undefined : openImage(options.initrd, "initrd"),
+      options.firmware === undefined ? undefined : openImage(options.firmware, "firmware"),
     ]);
     const boardOptions: BoardOptions = {
       memory: selection.memory,
@@ -158,14 +160,17 @@ export function hostMemoryBytes(): number | undefined {
   return Deno.systemMemoryInfo().total;
 }
 
-async function readImage(source: ImageSource, what: string): Promise<{ bytes: Uint8Array; name: string }> {
+async function openImage(source: ImageSource, what: string): Promise<{ bytes: ImageBytes; name: string }> {
   if (source instanceof Uint8Array) return { bytes: source, name: `the ${what}` };
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new InputError(`The ${what} is a path, a file URL or bytes.`);
   }
   const name = String(source);
   try {
-    return { bytes: await Deno.readFile(source), name };
+    const { isFile, size } = await Deno.stat(source);
+    // A pipe can be read but once; what says that it is empty may be one of /proc.
+    const bytes = isFile && size > 0 ? new HostFile(source, `The ${what} ${name}`) : await Deno.readFile(source);
+    return { bytes, name };
   } catch (error) {
     throw new InputError(`The ${what} ${name} cannot be read: ${reason(error)}.`, { cause: error });
   }

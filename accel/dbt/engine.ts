@@ -33,10 +33,17 @@ const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
+/** Rounds that a loop must go on the same way, when it is seen, to be taken for a long one. */
+const LONG_LOOP_ROUNDS = 4;
 /** Longest trace of a loop, in guest instructions. */
 const MAX_TRACE = 160;
-/** Samples in a block after which it is taken for a part of a loop worth tracing. */
-const HOT_SAMPLES = 2;
+/** Samples in a block before it is taken for a part of a loop worth tracing. */
+const COLD_SAMPLES = 2;
+/**
+ * Samples after which a loop is taken for a short one, because it never went on for some rounds when it was
+ * seen, or a block for no loop at all.
+ */
+const LAST_SAMPLE = 8;
 
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
@@ -60,7 +67,7 @@ export class DbtEngine implements Engine {
   readonly #sampleInstructions: number;
   readonly #code = allocateCode(CODE_BYTES);
   readonly #data = allocateCode(DATA_BYTES);
-  /** Samples seen per block, up to {@linkcode HOT_SAMPLES}. */
+  /** Samples seen per block, up to {@linkcode LAST_SAMPLE}. */
   readonly #samples = new Uint8Array(MAX_BLOCKS);
   readonly #trace: Trace & { offsets: Uint16Array } = { offsets: new Uint16Array(MAX_TRACE), length: 0 };
   #traces = 0;
@@ -140,7 +147,7 @@ export class DbtEngine implements Engine {
       switch (reason) {
         case EXIT_LINK: {
           const from = exits.linkBlock(argument);
-          const pcLo = exits.linkPcLo(argument), pcHi = exits.linkPcHi(argument);
+          const pcLo = exits.linkPcLo(argument), pcHi = blocks.pcHi[from];
           const page = Math.floor(blocks.offset[from] / PAGE_SIZE) * PAGE_SIZE;
           const context = blocks.context[from];
           state[PC_LO] = pcLo;
@@ -189,9 +196,9 @@ export class DbtEngine implements Engine {
   /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
   #sample(vcpu: Vcpu, block: number, left: number): void {
     const samples = this.#samples;
-    if (samples[block] > HOT_SAMPLES || left < 2 * MAX_TRACE) return;
-    if (++samples[block] <= HOT_SAMPLES) return;
-    if (this.#record(vcpu, block)) this.#installTrace(vcpu, block);
+    if (samples[block] === LAST_SAMPLE || left < (LONG_LOOP_ROUNDS + 2) * MAX_TRACE) return;
+    if (++samples[block] <= COLD_SAMPLES) return;
+    if (this.#record(vcpu, block)) this.#installTrace(vcpu, block, samples[block] === LAST_SAMPLE);
   }
 
   /** Interprets until the vCPU is back at the block's entry, noting the way. False if it does not come. */
@@ -214,23 +221,43 @@ export class DbtEngine implements Engine {
     return blocks.code[block] !== 0;
   }
 
-  /** Replaces a block by one that follows the recorded trace. The vCPU stands at its entry. */
-  #installTrace(vcpu: Vcpu, block: number): void {
+  /** Whether the loop just recorded goes on for some rounds. The vCPU may end up anywhere in its page. */
+  #goesOn(vcpu: Vcpu, pcHi: number): boolean {
+    const { state } = vcpu;
+    const { control, clock } = this.#machine;
+    const { offsets, length } = this.#trace;
+    const page = state[PC_LO] & -PAGE_SIZE;
+    for (let step = 0; step < LONG_LOOP_ROUNDS * length; step++) {
+      if (state[PC_LO] !== (page | offsets[step % length]) || state[PC_HI] !== pcHi) return false;
+      if (control.yield || clock.deadlineMoved) return false;
+      this.#interpret(vcpu, 1);
+    }
+    return true;
+  }
+
+  /**
+   * Replaces a block by one that follows the recorded trace. The vCPU stands at its entry.
+   *
+   * @param short Whether to do so for a loop of a few rounds too.
+   */
+  #installTrace(vcpu: Vcpu, block: number, short: boolean): void {
     const blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
     const pcLo = blocks.pcLo[block], pcHi = blocks.pcHi[block], context = blocks.context[block];
     const offset = blocks.offset[block];
     if (!blocks.hasRoom()) return;
     ir.begin(context);
     frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
+    const long = this.#goesOn(vcpu, pcHi);
+    if (blocks.code[block] === 0 || !long && !short) return;
     const last = ir.length - 1;
     if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== pcHi) return;
-    const code = this.#backend.emit(blocks.next, pcLo, pcHi, true);
+    const code = this.#backend.emit(blocks.next, pcLo, pcHi, long);
     if (code === 0) return;
     this.#forget(block);
     blocks.remove(block);
     for (const v of this.#machine.vcpus) v.state[EPOCH_CONTEXT] += 256;
     const added = this.#add(offset, pcLo, pcHi, context, code);
-    this.#samples[added] = HOT_SAMPLES + 1;
+    this.#samples[added] = LAST_SAMPLE;
     this.#traces++;
   }
 

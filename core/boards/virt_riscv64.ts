@@ -11,6 +11,7 @@
  * Registers at entry: a0 = hart, a1 = device tree, a2 = that structure or 0.
  */
 import { formatBytes, ImageError } from "../boot/image_error.ts";
+import type { ImageBytes } from "../boot/image_file.ts";
 import { type KernelImage, loadKernel, placeSegments, type Segment } from "../boot/kernel.ts";
 import { DEVICE_TREE_AREA, layOutMemory } from "../boot/memory_layout.ts";
 import { riscv64 } from "../decoder/riscv/isa.ts";
@@ -50,17 +51,17 @@ export interface VirtRiscv64Options {
   /** Harts, 1 to 8. */
   readonly vcpus: number;
   /** The kernel: a Linux `Image`, an ELF file or a flat binary, possibly compressed. */
-  readonly kernel: Uint8Array;
+  readonly kernel: ImageBytes;
   /** What errors call it. @default "the kernel" */
   readonly kernelName?: string;
   /** Initial RAM disk. */
-  readonly initrd?: Uint8Array;
+  readonly initrd?: ImageBytes;
   /** What errors call it. @default "the initrd" */
   readonly initrdName?: string;
   /** The kernel's command line. @default "" */
   readonly append?: string;
   /** Machine-mode firmware (OpenSBI's `fw_dynamic` or `fw_jump`), an ELF file or a flat binary. */
-  readonly firmware?: Uint8Array;
+  readonly firmware?: ImageBytes;
   /** What errors call it. @default "the firmware" */
   readonly firmwareName?: string;
   /**
@@ -137,8 +138,8 @@ interface Images {
 
 async function loadImages(options: VirtRiscv64Options): Promise<Images> {
   const { ramBytes, vcpus, initrd, firmware } = options;
-  const load = (bytes: Uint8Array, file: string) =>
-    loadKernel(bytes, { file, arch: "riscv64", ramBase: RAM_BASE, ramBytes });
+  const load = (image: ImageBytes, file: string) =>
+    loadKernel(image, { file, arch: "riscv64", ramBase: RAM_BASE, ramBytes });
   const kernelFile = options.kernelName ?? "the kernel";
   const initrdFile = options.initrdName ?? "the initrd";
   const firmwareFile = options.firmwareName ?? "the firmware";
@@ -167,7 +168,7 @@ async function loadImages(options: VirtRiscv64Options): Promise<Images> {
     const limit = formatBytes(DEVICE_TREE_AREA / 2);
     throw new ImageError("the device tree", `is larger than ${limit}`, "shorten the kernel's command line");
   }
-  const segment = (address: number, bytes: Uint8Array) => ({ address, bytes, memoryBytes: bytes.length });
+  const segment = (address: number, bytes: ImageBytes) => ({ address, bytes, memoryBytes: bytes.length });
   const segments = [...kernel.segments, segment(layout.deviceTree, tree)];
   if (initrd && layout.initrd) segments.push(segment(layout.initrd.start, initrd));
   let dynamicInfo = 0;

@@ -7,15 +7,16 @@ import { identifyKernel, identifyOther } from "./architecture.ts";
 import { unpackImage } from "./compression.ts";
 import { type Elf, isElf, type KernelSymbol, parseElf } from "./elf.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
-import { isLinuxImage, LINUX_HEADER_BYTES, parseLinuxImage } from "./linux_image.ts";
-import type { GuestRam } from "../memory.ts";
+import { type ImageBytes, imageHead, readImage } from "./image_file.ts";
+import { isLinuxImage, parseLinuxImage } from "./linux_image.ts";
+import { type GuestRam, PAGE_SIZE } from "../memory.ts";
 
 /** Bytes to place in RAM. */
 export interface Segment {
   /** Guest-physical address. */
   readonly address: number;
   /** What to copy there. */
-  readonly bytes: Uint8Array;
+  readonly bytes: ImageBytes;
   /** Bytes in memory; those past `bytes` are zero. */
   readonly memoryBytes: number;
 }
@@ -52,15 +53,20 @@ export interface LoadKernelOptions {
 
 const noSymbols = (): readonly KernelSymbol[] => [];
 
+/** Bytes that a Linux `Image` is told by, and that hold the headers of its PE sections. */
+const HEAD_BYTES = 65536;
+
 /**
- * Recognises, unpacks and checks a kernel.
+ * Recognises, unpacks and checks a kernel. Only a Linux `Image` stays the file that it is; any other format's
+ * bytes are kept in memory.
  *
  * @throws {ImageError} when it cannot run on this machine.
  */
-export async function loadKernel(bytes: Uint8Array, options: LoadKernelOptions): Promise<KernelImage> {
+export async function loadKernel(source: ImageBytes, options: LoadKernelOptions): Promise<KernelImage> {
   const { file, arch, ramBase, ramBytes } = options;
-  if (bytes.length === 0) throw new ImageError(file, "is empty", "give a kernel image");
-  const image = await unpackImage(bytes, file, ramBytes);
+  if (source.length === 0) throw new ImageError(file, "is empty", "give a kernel image");
+  if (isLinuxImage(imageHead(source, HEAD_BYTES), arch)) return linuxKernel(source, options);
+  const image = await unpackImage(imageHead(source, source.length), file, ramBytes);
   if (isElf(image)) return elfKernel(parseElf(image, file, arch), options);
   if (isLinuxImage(image, arch)) return linuxKernel(image, options);
   const kernel = identifyKernel(image);
@@ -87,7 +93,12 @@ export async function loadKernel(bytes: Uint8Array, options: LoadKernelOptions):
  */
 export function placeSegments(ram: GuestRam, segments: readonly Segment[], fresh: boolean): void {
   for (const { address, bytes, memoryBytes } of segments) {
-    ram.write(address, bytes);
+    let at = address;
+    readImage(bytes, (piece) => {
+      if (fresh) writeNonZero(ram, at, piece);
+      else ram.write(at, piece);
+      at += piece.length;
+    });
     if (fresh) continue;
     const zeros = new Uint8Array(65536);
     for (let at = bytes.length; at < memoryBytes; at += zeros.length) {
@@ -96,9 +107,21 @@ export function placeSegments(ram: GuestRam, segments: readonly Segment[], fresh
   }
 }
 
-function linuxKernel(image: Uint8Array, options: LoadKernelOptions): KernelImage {
+/** Writes what of `bytes` is not whole pages of zeros. */
+function writeNonZero(ram: GuestRam, address: number, bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let from = 0, to; from < bytes.length; from = to) {
+    to = Math.min(from + PAGE_SIZE - (address + from) % PAGE_SIZE, bytes.length);
+    let at = from;
+    while (at + 4 <= to && view.getInt32(at, true) === 0) at += 4;
+    while (at < to && bytes[at] === 0) at++;
+    if (at < to) ram.write(address + from, bytes.subarray(from, to));
+  }
+}
+
+function linuxKernel(image: ImageBytes, options: LoadKernelOptions): KernelImage {
   const { file, ramBase } = options;
-  const { textOffset, memoryBytes } = parseLinuxImage(image, file);
+  const { textOffset, memoryBytes } = parseLinuxImage(imageHead(image, HEAD_BYTES), image.length, file);
   const address = ramBase + textOffset;
   const segments = [{ address, bytes: image, memoryBytes }];
   return finish({ file, format: "linux", segments, entry: address, symbols: noSymbols }, options);
@@ -110,9 +133,8 @@ function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
   // A Linux `vmlinux` is its `Image` with virtual addresses: place it as the `Image` would be. What is linked
   // at 0 and runs anywhere, like OpenSBI, goes to the start of RAM.
   const linux = isLinuxImage(first.bytes, arch);
-  const header = first.bytes.subarray(0, LINUX_HEADER_BYTES);
   const delta = linux
-    ? BigInt(ramBase + parseLinuxImage(header, file).textOffset) - first.physAddr
+    ? BigInt(ramBase + parseLinuxImage(first.bytes, Infinity, file).textOffset) - first.physAddr
     : elf.positionIndependent && first.physAddr === 0n
     ? BigInt(ramBase)
     : 0n;

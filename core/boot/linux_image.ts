@@ -40,22 +40,24 @@ export function isLinuxImage(bytes: Uint8Array, arch: string): boolean {
 /**
  * Parses the header of a Linux `Image`.
  *
+ * @param head The image's first bytes, with the headers of its PE sections, or all of them.
+ * @param length Bytes of the whole image.
  * @param file The image's name, for errors.
  * @throws {ImageError} when the file is shorter than its header says.
  */
-export function parseLinuxImage(bytes: Uint8Array, file: string): LinuxImageHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const expected = bytes.length < LINUX_HEADER_BYTES ? Infinity : peFileBytes(bytes, view);
-  if (bytes.length < expected) {
+export function parseLinuxImage(head: Uint8Array, length: number, file: string): LinuxImageHeader {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const expected = head.length < LINUX_HEADER_BYTES ? Infinity : peFileBytes(head, view);
+  if (length < expected) {
     throw new ImageError(
       file,
-      `is truncated: it has ${bytes.length} of ${expected === Infinity ? "its" : expected} bytes`,
+      `is truncated: it has ${length} of ${expected === Infinity ? "its" : expected} bytes`,
       "get it again",
     );
   }
   return {
     textOffset: Number(view.getBigUint64(TEXT_OFFSET, true)),
-    memoryBytes: Math.max(Number(view.getBigUint64(IMAGE_SIZE, true)), bytes.length),
+    memoryBytes: Math.max(Number(view.getBigUint64(IMAGE_SIZE, true)), length),
   };
 }
 

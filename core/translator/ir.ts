@@ -141,6 +141,12 @@ export const OP_STREAM_STORE = 82;
 export const OP_STREAM_FLOAD = 83;
 export const OP_STREAM_FSTORE = 84;
 
+/**
+ * If `a cond(c) b`: d of the instructions before this point were not executed after all, although their ops were:
+ * they count for nothing. Everything later in the block takes that into account.
+ */
+export const OP_REFUND_IF = 85;
+
 // Leaving the block
 /** If `a cond(c) b`: jump to guest pc lo/hi, which runs in the same context. */
 export const OP_BRANCH = 90;
@@ -292,9 +298,9 @@ export class Ir {
     this.emit(OP_INSN, this.instructions++, 0, 0, 0, pcLo, pcHi);
   }
 
-  /** Whether there is room for another guest instruction. */
-  hasRoom(): boolean {
-    return this.length < IR_CAPACITY - IR_HEADROOM;
+  /** Whether there is room for another guest instruction, or for several. */
+  hasRoom(instructions = 1): boolean {
+    return this.length < IR_CAPACITY - instructions * IR_HEADROOM;
   }
 
   // ---- values
@@ -508,6 +514,11 @@ export class Ir {
   }
 
   // ---- control
+
+  /** If `a cond b`, the last so many instructions count as not executed. */
+  refundIf(cond: number, a: Value, b: Value, instructions: number): void {
+    this.emit(OP_REFUND_IF, a, b, cond, instructions);
+  }
 
   /** Side exit to a guest pc in the same context. */
   branch(cond: number, a: Value, b: Value, pcLo: number, pcHi: number): void {

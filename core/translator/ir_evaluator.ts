@@ -84,7 +84,8 @@ export class IrEvaluator {
   run(block: ir.Ir): Outcome {
     const values: bigint[] = [];
     let pc = 0n;
-    let index = 0;
+    let index = 0; // instructions before the current one that count
+    let refunded = 0;
     const at = (kind: Outcome["kind"], target: bigint, context = block.context): Outcome => ({
       kind,
       pc: target,
@@ -96,7 +97,13 @@ export class IrEvaluator {
       switch (block.op[i]) {
         case ir.OP_INSN:
           pc = pair(block, i);
-          index = a;
+          index = a - refunded;
+          break;
+        case ir.OP_REFUND_IF:
+          if (condition(block.c[i], values[a], values[block.b[i]])) {
+            refunded += block.d[i];
+            index -= block.d[i];
+          }
           break;
         case ir.OP_BRANCH:
           if (condition(block.c[i], values[a], values[block.b[i]])) return at("jump", pair(block, i));

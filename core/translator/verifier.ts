@@ -106,6 +106,7 @@ define(ir.OP_HOST_LOAD, "hostLoad", [INT], INT);
 define(ir.OP_HOST_STORE, "hostStore", [INT, INT], NONE, "E");
 define(ir.OP_STATE_ADDRESS, "stateAddress", [], INT);
 define(ir.OP_TIME, "time", [], INT);
+define(ir.OP_REFUND_IF, "refundIf", [INT, INT], NONE, "E");
 define(ir.OP_BRANCH, "branch", [INT, INT], NONE);
 define(ir.OP_EXIT_UNLESS_PC, "exitUnlessPc", [INT], NONE);
 define(ir.OP_INTERPRET_IF, "interpretIf", [INT, INT], NONE, "L");
@@ -200,6 +201,10 @@ export function verifyIr(block: ir.Ir): void {
     checkOperands(block, i, shape, firstVisible, check);
     checkFields(block, i, check);
 
+    if (op === ir.OP_REFUND_IF) {
+      const count = block.d[i];
+      check(count > 0 && count <= instruction, i, `refunds ${count} of ${instruction} instructions`);
+    }
     if (op === ir.OP_INSN) {
       check(block.a[i] === ++instruction, i, "instructions are not numbered in order");
       effects = false;
@@ -263,6 +268,7 @@ function checkFields(block: ir.Ir, i: number, check: Check): void {
       break;
     case ir.OP_SETCC:
     case ir.OP_SELECT:
+    case ir.OP_REFUND_IF:
     case ir.OP_BRANCH:
     case ir.OP_INTERPRET_IF:
     case ir.OP_GOTO_IF:

@@ -11,6 +11,17 @@ import type { DebianGuest } from "../../fixtures/debian.ts";
 /** Whether the translator can run here; tests that need it are ignored elsewhere. */
 export const canTranslate: boolean = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
 
+/** Whether a program can be run by its name. */
+export function hasCommand(name: string): boolean {
+  try {
+    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** A board with its engine and what it printed. */
 export class GuestMachine implements Disposable {
   readonly machine: Machine;

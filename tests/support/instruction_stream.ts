@@ -49,6 +49,18 @@ export function nop(length: number): Encoded {
   return { bits: length === 4 ? encode("addi") : 0x0001, length };
 }
 
+/** What instructions do, one line each, for messages; those that do nothing are left out. */
+export function listing(code: readonly Encoded[]): string[] {
+  let offset = 0;
+  return code.flatMap(({ bits, length }) => {
+    const at = offset;
+    offset += length;
+    if (bits === nop(length).bits) return [];
+    const [name] = INSTRUCTIONS[decode(length === 2 ? expand(bits) : bits)];
+    return [`  +${at.toString(16)}: ${(bits >>> 0).toString(16).padStart(2 * length, "0")} ${name}`];
+  });
+}
+
 /** Draws one instruction. */
 export function randomInstruction(random: GuestRandom, rules: StreamRules): Encoded {
   if (rules.compressedOneIn > 0 && random.oneIn(rules.compressedOneIn)) return compressed(random, rules);

@@ -1,9 +1,7 @@
 /**
  * Two machines that run the same random guests, one interpreted, one translated, and are compared wherever a
- * budget ends. Counts which instructions ran, and how.
+ * budget ends.
  */
-import { INSTRUCTIONS } from "../../core/decoder/riscv/encodings.ts";
-import { EXEC, type Execute } from "../../core/decoder/riscv/exec/mod.ts";
 import type { RiscvHart } from "../../core/decoder/riscv/hart.ts";
 import { ramDifferences, stateDifferences } from "./differences.ts";
 import { type GuestMachine, guestMachine } from "./guest_machines.ts";
@@ -12,14 +10,6 @@ import type { RandomGuest } from "./random_guest.ts";
 import { CODE, MACHINE_HANDLER_CODE, RAM_BYTES } from "./random_guest_memory.ts";
 
 const SUPERVISOR_EXTERNAL = 9;
-
-/** How often each instruction was executed, by id. */
-export interface Coverage {
-  /** By the interpreting machine: that is, at all. */
-  readonly executed: Float64Array;
-  /** By the translating machine's interpreter. */
-  readonly interpreted: Float64Array;
-}
 
 /** An interpreting and a translating machine. */
 export class LockstepPair implements Disposable {
@@ -68,34 +58,5 @@ export class LockstepPair implements Disposable {
   [Symbol.dispose](): void {
     this.reference[Symbol.dispose]();
     this.translated[Symbol.dispose]();
-  }
-}
-
-/** Counts what a pair executes from now on, until disposed. */
-export class CoverageCounter implements Coverage, Disposable {
-  readonly executed: Float64Array = new Float64Array(INSTRUCTIONS.length);
-  readonly interpreted: Float64Array = new Float64Array(INSTRUCTIONS.length);
-  /** The machines whose instructions count as {@linkcode Coverage.interpreted}. */
-  readonly #translating = new WeakSet<object>();
-  readonly #table = EXEC as Execute[];
-  readonly #original = [...EXEC];
-
-  constructor() {
-    this.#original.forEach((execute, id) => {
-      this.#table[id] = (hart, insn) => {
-        const counts = this.#translating.has(hart) ? this.interpreted : this.executed;
-        counts[id]++;
-        execute(hart, insn);
-      };
-    });
-  }
-
-  /** Tells which machine of a pair is which. */
-  watch(pair: LockstepPair): void {
-    for (const vcpu of pair.translated.machine.vcpus) this.#translating.add(vcpu);
-  }
-
-  [Symbol.dispose](): void {
-    this.#original.forEach((execute, id) => this.#table[id] = execute);
   }
 }

@@ -10,7 +10,14 @@ import { PRIV_M, PRIV_S, PRIV_U } from "../../core/decoder/riscv/trap.ts";
 import type { Machine } from "../../core/machine.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
 import { GuestRandom } from "./guest_random.ts";
-import { type Encoded, fromRow, nop, randomInstruction, type StreamRules } from "./instruction_stream.ts";
+import {
+  type Encoded,
+  fromRow,
+  listing,
+  nop,
+  randomInstruction,
+  type StreamRules,
+} from "./instruction_stream.ts";
 import {
   CODE,
   DATA,
@@ -34,6 +41,7 @@ import {
   writePageTables,
 } from "./random_guest_memory.ts";
 import { encode } from "./riscv_assembler.ts";
+import type { Shrinkable } from "./shrink.ts";
 
 const CODE_INSTRUCTIONS = 220;
 
@@ -49,11 +57,14 @@ const STCE_ADUE = 0xa000_0000;
 type Kind = "rough" | "wild" | "smooth";
 
 // Registers with a job
-const SP = 2, COUNTER = 31, NEW_CODE = 30, CODE_STORE = 22, DEVICE = 24, TABLE = 25;
+const SP = 2, COUNTER = 31, NEW_CODE = [29, 30], FAR_CODE = 21, CODE_STORE = 22, DEVICE = 24, TABLE = 25;
 const LINKS = [0, 1, 1, 5];
-const CODE_POINTERS = [1, 1, 5, 21];
+const CODE_POINTERS = [1, 1, 5, FAR_CODE];
 const MEMORY_POINTERS = [SP, 8, 9, 18, 20];
-const TARGETS = [0, 3, 4, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 19, 23, 26, 27, 28, 29];
+const TARGETS = [0, 3, 4, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 19, 23, 28];
+/** Pointers that move by a constant in each round of a loop, and by how much. */
+const WALKERS = [26, 27];
+const STRIDES = [8, 8, 8, 4, 1, 2, 16, 24, 64, 520, -8, -4, -1, -72];
 
 const numbered = (...names: string[]) => names.map((name) => CSRS.find((row) => row.name === name)!.number);
 const COMMON_CSRS = numbered(
@@ -116,6 +127,14 @@ function rulesFor(kind: Kind, random: GuestRandom, rows?: readonly Row[]): Strea
   };
 }
 
+/** Accesses by way of the walking pointers. */
+const WALK_RULES: StreamRules = {
+  ...rulesFor("smooth", new GuestRandom(0)),
+  rows: INSTRUCTIONS.filter(([name, , operands]) => operands.endsWith("mem") && name !== "jalr"),
+  pointers: WALKERS,
+  compressedOneIn: 0,
+};
+
 /** An instruction at its place in the code. */
 interface Placed extends Encoded {
   /** From the start of the code pages. */
@@ -123,7 +142,7 @@ interface Placed extends Encoded {
 }
 
 /** Everything a case is. The same seed gives the same case. */
-export class RandomGuest {
+export class RandomGuest implements Shrinkable {
   readonly setting: Setting;
   /** The instructions, in the order of their addresses. */
   readonly code: Placed[] = [];
@@ -138,9 +157,19 @@ export class RandomGuest {
     this.#writeCode(random);
   }
 
-  /** Replaces an instruction by one that does nothing; or puts it back. */
-  replace(index: number, encoded: Encoded = nop(this.code[index].length)): void {
-    this.code[index] = { ...encoded, offset: this.code[index].offset };
+  get length(): number {
+    return this.code.length;
+  }
+
+  remove(first: number, count: number): () => void {
+    const saved = this.code.slice(first, first + count);
+    saved.forEach(({ length, offset }, i) => this.code[first + i] = { ...nop(length), offset });
+    return () => saved.forEach((placed, i) => this.code[first + i] = placed);
+  }
+
+  /** The instructions, for messages: their offsets count from the first. */
+  listing(): string[] {
+    return listing(this.code);
   }
 
   /** Puts a machine into the case's initial state. */
@@ -190,21 +219,31 @@ export class RandomGuest {
     const draw = () => put(randomInstruction(random, this.#rules));
     const smooth = this.kind === "smooth";
     while (this.code.length < CODE_INSTRUCTIONS) {
-      if (random.oneIn(14)) this.#loop(random, put, draw, () => offset);
+      if (random.oneIn(14)) this.#loop(random, put, () => offset);
       else if (!smooth && random.oneIn(16)) {
         for (const word of this.#snippet(random)) put({ bits: word, length: 4 });
       } else draw();
     }
     put({ bits: encode("jal", { imm: this.code[0].offset - offset }), length: 4 });
+    // A subroutine whose first instruction is often replaced.
+    put(nop(4));
+    put({ bits: encode("jalr", { rs1: 1 }), length: 4 });
   }
 
-  #loop(random: GuestRandom, put: (e: Encoded) => void, draw: () => void, offset: () => number): void {
-    const smooth = this.kind === "smooth";
-    const rounds = 1 + random.below(smooth ? 2000 : 40);
-    put({ bits: encode("addi", { rd: COUNTER, imm: rounds }), length: 4 });
+  /** A counted loop; half of them walk over memory. */
+  #loop(random: GuestRandom, put: (e: Encoded) => void, offset: () => number): void {
+    const smooth = this.kind === "smooth", walks = random.oneIn(2);
+    const rounds = 1 + random.below(smooth ? random.pick([400, 2000]) : 40);
+    const add = (rd: number, rs1: number, imm: number) =>
+      put({ bits: encode("addi", { rd, rs1, imm }), length: 4 });
+    if (walks) { for (const rd of WALKERS) add(rd, random.pick(MEMORY_POINTERS), random.below(64) - 32); }
+    add(COUNTER, 0, rounds);
     const start = offset();
-    for (let i = random.below(smooth ? 30 : 9); i >= 0; i--) draw();
-    put({ bits: encode("addi", { rd: COUNTER, rs1: COUNTER, imm: -1 }), length: 4 });
+    for (let i = random.below(smooth && !walks ? 30 : 9); i >= 0; i--) {
+      put(randomInstruction(random, walks && random.oneIn(2) ? WALK_RULES : this.#rules));
+    }
+    if (walks) { for (const rd of WALKERS) if (!random.oneIn(4)) add(rd, rd, random.pick(STRIDES)); }
+    add(COUNTER, COUNTER, -1);
     put({ bits: encode("bne", { rs1: COUNTER, imm: start - offset() }), length: 4 });
   }
 
@@ -214,12 +253,15 @@ export class RandomGuest {
     const rd = random.pick(TARGETS), rs2 = random.below(32);
     const imm = 4 * random.below(64);
     const wide = random.oneIn(2) ? "d" : "w";
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0: // code that is changed
-        return [
-          encode("sw", { rs1: CODE_STORE, rs2: NEW_CODE, imm }),
-          ...(random.oneIn(2) ? [encode("fence.i")] : []),
-        ];
+        if (random.oneIn(4)) {
+          return [encode("sw", { rs1: CODE_STORE, rs2: random.pick(NEW_CODE), imm }), encode("fence.i")];
+        }
+        return NEW_CODE.flatMap((rs2) => {
+          const call = encode("jalr", { rd: 1, rs1: CODE_STORE });
+          return [encode("sw", { rs1: CODE_STORE, rs2 }), call, ...(random.oneIn(2) ? [call] : [])];
+        });
       case 1:
         return [
           encode(`lr.${wide}`, { rd, rs1: base }),
@@ -244,7 +286,9 @@ export class RandomGuest {
           }),
           ...(random.oneIn(2) ? [encode("sfence.vma", { rs1: random.pick([0, SP, 9, CODE_STORE]) })] : []),
         ];
-      case 4:
+      case 4: // a call to where the same code is seen at another address
+        return [encode("jalr", { rd: 1, rs1: FAR_CODE }), encode("jalr", { rd: 1, rs1: FAR_CODE })];
+      case 5:
         return [encode("csrrwi", { rd, csr: 0x002, imm: random.below(6) })];
       default:
         return [encode("csrrs", { rd, csr: 0x003 }), encode("csrrwi", { csr: 0x001, imm: 0 })];
@@ -303,9 +347,15 @@ export class RandomGuest {
     set(9, (paged ? random.pick([USER, USER, LARGE, HUGE]) - RAM : 0) + page() + 8 * random.below(512));
     set(18, home + page() - 8 + random.below(16));
     set(20, (random.oneIn(2) ? home : 0) + page() + random.below(16));
-    for (const i of [1, 5, 21]) set(i, this.#landing(random, random.pick(this.setting.modes)));
-    set(CODE_STORE, home + CODE + random.pick(this.code).offset);
-    set(NEW_CODE, fromRow(random, this.#rules, random.pick(this.#rules.rows)));
+    for (const i of [1, 5]) set(i, this.#landing(random, random.pick(this.setting.modes)));
+    const subroutine = this.code.at(-2)!;
+    // HUGE and the others have the same TLB indexes.
+    set(
+      FAR_CODE,
+      (paged ? HUGE : RAM) - RAM + CODE + (random.oneIn(4) ? random.pick(this.code) : subroutine).offset,
+    );
+    set(CODE_STORE, home + CODE + (random.oneIn(3) ? random.pick(this.code) : subroutine).offset);
+    for (const i of NEW_CODE) set(i, fromRow(random, this.#rules, random.pick(this.#rules.rows)));
     const device = random.pick(DEVICE_REGISTERS);
     set(DEVICE, paged ? DEVICES + PAGE_SIZE * DEVICE_REGISTERS.indexOf(device) + device % PAGE_SIZE : device);
     set(TABLE, TABLES + (random.oneIn(2) ? 0x1000 : 0x2000) + 8 * random.below(24));

@@ -42,17 +42,16 @@ export class RiscvFrontEnd implements FrontEnd {
     const pcHi = vcpu.state[(STATE_PC >> 2) + 1];
     const pagePc = vcpu.state[STATE_PC >> 2] & ~OFFSET_MASK;
     let start = PAGE_SIZE, end = 0;
-    t.begin(ir, ramOffset & OFFSET_MASK, trace);
-    for (let count = 0; !ir.ended; count++) {
-      const offset = trace ? trace.offsets[count < trace.length ? count : 0] : t.nextOffset;
-      if (trace) {
-        if (count === trace.length || !ir.hasRoom()) {
-          t.endAt(offset);
-          break;
-        }
-      } else if (
-        count > 0 && (offset >= PAGE_SIZE || count === maxInstructions || t.visited(offset) || !ir.hasRoom())
-      ) {
+    t.begin(ir, {
+      parcels,
+      firstParcel: page / 2,
+      entryOffset: ramOffset & OFFSET_MASK,
+      maxInstructions,
+      trace,
+    });
+    while (!ir.ended) {
+      const offset = t.nextOffset;
+      if (!t.goesOn()) {
         t.endAt(offset);
         break;
       }

@@ -96,6 +96,25 @@ Deno.test("a side exit retires its instruction, a guard does not", () => {
   assertEquals(run(() => ir.interpretIf(ops.COND_EQ, zero(), zero())).retired, 0);
 });
 
+Deno.test("what is refunded was not retired, and took no time", () => {
+  state.setInt32(STATE_BUDGET, 10, true);
+  state.setBigUint64(STATE_TIME_AT_ZERO, 1000n, true);
+  const refund = (a: number, end: () => void) =>
+    run(() => {
+      ir.insn(0x1004, 0);
+      ir.insn(0x1008, 0);
+      ir.refundIf(ops.COND_EQ, ir.const(a), ir.const(0), 2);
+      ir.insn(0x100c, 0);
+      ir.set(8, ir.emit(ops.OP_TIME));
+      ir.insn(0x1010, 0);
+      end();
+    });
+  assertEquals([0, 1].map((a) => refund(a, () => ir.jump(0x2000, 0)).retired), [3, 5]);
+  assertEquals([0, 1].map((a) => refund(a, () => ir.interpret()).retired), [2, 4]);
+  refund(0, () => ir.jump(0x2000, 0));
+  assertEquals(state.getBigInt64(8, true), 991n);
+});
+
 Deno.test("time is that of the instruction's start", () => {
   state.setInt32(STATE_BUDGET, 10, true);
   state.setBigUint64(STATE_TIME_AT_ZERO, 1000n, true);

@@ -45,6 +45,15 @@ Deno.test("refuses a load, a guard or a branch after an effect of the same instr
   }, "a branch follows an effect");
 });
 
+Deno.test("refuses to refund what was not paid for, and to leave the block after a refund", () => {
+  refuses((ir) => ir.refundIf(COND_NE, ir.get(8), ir.const(0), 1), "refunds 1 of 0 instructions");
+  refuses((ir) => {
+    ir.insn(0x1004, 0);
+    ir.refundIf(COND_NE, ir.get(8), ir.const(0), 1);
+    ir.interpret();
+  }, "interpret may leave the block after an effect");
+});
+
 Deno.test("refuses operands that are not defined, or of the wrong kind", () => {
   refuses((ir) => ir.set(16, ir.emit(OP_ADD64, ir.get(8), 7)), "operand 7 is not defined here");
   refuses((ir) => ir.set(16, ir.fget(256)), "of the wrong kind");

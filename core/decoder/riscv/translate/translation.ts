@@ -2,9 +2,9 @@
  * What translate functions write to: the block under construction and the instruction being translated.
  *
  * It also decides how a block grows into a superblock. Within the page, direct jumps are followed; a forward
- * branch becomes a side exit; a backward branch is taken to be a loop's and ends the block with a jump, which
+ * branch becomes a hammock if it can (see `hammock.ts`), else a side exit; a backward branch is taken to be a loop's and ends the block with a jump, which
  * the backend turns into a loop when it leads to the block's own entry. Nothing is translated twice in a block.
- * A trace, where there is one, decides all of this instead.
+ * A trace, where there is one, decides all of this but hammocks instead.
  */
 import {
   COND_EQ,
@@ -22,6 +22,7 @@ import {
 import type { Trace } from "../../../isa.ts";
 import { PAGE_SIZE } from "../../../memory.ts";
 import { CONTEXT_FPU_SHIFT, fSlot, xSlot } from "../state.ts";
+import { Hammock } from "./hammock.ts";
 
 /** Translates one instruction: `insn` is its 32-bit encoding (expanded if it was compressed). */
 export type Translate = (t: Translation, insn: number) => void;
@@ -36,6 +37,19 @@ INVERSE[COND_LT] = COND_GE;
 INVERSE[COND_GE] = COND_LT;
 INVERSE[COND_LTU] = COND_GEU;
 INVERSE[COND_GEU] = COND_LTU;
+
+/** Where a block starts and what bounds it. */
+export interface BlockPlan {
+  /** All of RAM. */
+  readonly parcels: Uint16Array;
+  /** Index of the page's first halfword. */
+  readonly firstParcel: number;
+  /** Offset in the page of the first instruction. */
+  readonly entryOffset: number;
+  /** Most instructions, unless there is a trace. */
+  readonly maxInstructions: number;
+  readonly trace?: Trace;
+}
 
 /** A block being translated, one instruction at a time. Reused for every block. */
 export class Translation {
@@ -54,23 +68,46 @@ export class Translation {
   // Which halfwords of the page start an instruction of this block: stamped with the block's number.
   readonly #visited = new Int32Array(PAGE_SIZE / 2);
   #block = 0;
+  #plan!: BlockPlan;
   #trace: Trace | undefined;
+  /** How far the block has come in the trace. */
   #step = 0;
+  readonly #hammock = new Hammock();
+  /** Where the ways of the hammock being translated join; -1 outside of one. */
+  #joinOffset = -1;
   #targetLo = 0;
   #targetHi = 0;
 
-  /** Starts a block whose first instruction is at an offset of its page. */
-  begin(ir: Ir, entryOffset: number, trace: Trace | undefined): void {
+  /** Starts a block. */
+  begin(ir: Ir, plan: BlockPlan): void {
     this.ir = ir;
-    this.#trace = trace;
+    this.#plan = plan;
+    this.#trace = plan.trace;
     this.#step = 0;
+    this.#joinOffset = -1;
     this.context = ir.context;
-    this.nextOffset = entryOffset;
+    this.nextOffset = plan.entryOffset;
     this.#block = (this.#block + 1) | 0;
   }
 
+  /** Comes to `nextOffset`. Whether the block goes on there. */
+  goesOn(): boolean {
+    const { ir, nextOffset } = this;
+    const trace = this.#trace;
+    if (this.#joinOffset >= 0) {
+      if (nextOffset !== this.#joinOffset) return true;
+      this.#hammock.join(ir);
+      this.#joinOffset = -1;
+    }
+    if (ir.instructions === 0) return true;
+    if (!ir.hasRoom()) return false;
+    if (trace) return this.#step < trace.length && trace.offsets[this.#step] === nextOffset;
+    return nextOffset < PAGE_SIZE && ir.instructions < this.#plan.maxInstructions &&
+      !this.#visits(nextOffset);
+  }
+
   /** Whether the instruction at an offset of the page is in the block already. */
-  visited(offset: number): boolean {
+  #visits(offset: number): boolean {
     return this.#visited[offset >> 1] === this.#block;
   }
 
@@ -82,7 +119,7 @@ export class Translation {
     const offset = pcLo & (PAGE_SIZE - 1);
     this.#visited[offset >> 1] = this.#block;
     this.nextOffset = offset + length;
-    this.#step++;
+    if (this.#joinOffset < 0) this.#step++;
     this.ir.insn(pcLo, pcHi);
   }
 
@@ -127,15 +164,19 @@ export class Translation {
   jump(displacement: number): void {
     const offset = (this.pcLo & (PAGE_SIZE - 1)) + displacement;
     if (this.#trace) {
-      if (offset !== this.#traced(this.#trace)) this.end(displacement);
-    } else if (offset >= 0 && offset < PAGE_SIZE && !this.visited(offset)) this.nextOffset = offset;
+      if (offset === this.#traced(this.#trace)) this.nextOffset = offset;
+      else this.end(displacement);
+    } else if (offset >= 0 && offset < PAGE_SIZE && !this.#visits(offset)) this.nextOffset = offset;
     else this.end(displacement);
   }
 
   /** Goes to pc + displacement if `a cond b`. */
   branch(cond: number, a: Value, b: Value, displacement: number): void {
+    const target = (this.pcLo & (PAGE_SIZE - 1)) + displacement;
+    if (this.#beginHammock(cond, a, b, target)) return;
     if (this.#trace) {
-      const taken = this.#traced(this.#trace) === (this.pcLo & (PAGE_SIZE - 1)) + displacement;
+      const taken = this.#traced(this.#trace) === target;
+      if (taken) this.nextOffset = target;
       this.#aim(taken ? this.length : displacement);
       this.ir.branch(taken ? INVERSE[cond] : cond, a, b, this.#targetLo, this.#targetHi);
     } else if (displacement > 0) {
@@ -148,10 +189,34 @@ export class Translation {
     }
   }
 
+  /** Begins a hammock with the current instruction, a branch, if it makes up one. */
+  #beginHammock(cond: number, a: Value, b: Value, target: number): boolean {
+    const { ir, nextOffset } = this;
+    const hammock = this.#hammock, trace = this.#trace;
+    const { parcels, firstParcel, entryOffset, maxInstructions } = this.#plan;
+    if (target <= nextOffset || target >= PAGE_SIZE || target === entryOffset) return false;
+    if (!hammock.find(parcels, firstParcel + nextOffset / 2, target - nextOffset)) return false;
+    const { instructions } = hammock;
+    if (!ir.hasRoom(1 + instructions)) return false;
+    if (trace) {
+      // Either way the trace is taken to come to the target, with the instructions or without.
+      const through = this.#traced(trace) === target ? 0 : instructions;
+      if (this.#step + through > trace.length) return false;
+      this.#step += through;
+    } else {
+      if (ir.instructions + instructions > maxInstructions) return false;
+      for (let offset = nextOffset; offset <= target; offset += 2) if (this.#visits(offset)) return false;
+    }
+    hammock.begin(ir, cond, a, b);
+    this.#joinOffset = target;
+    return true;
+  }
+
   /** Goes to the pc in a value. */
   jumpIndirect(pc: Value): void {
     if (!this.#trace) return this.ir.jumpIndirect(pc);
     const next = this.#traced(this.#trace);
+    this.nextOffset = next;
     this.ir.exitUnlessPc(pc, this.pcLo & ~(PAGE_SIZE - 1) | next, this.pcHi);
   }
 

@@ -17,6 +17,8 @@ const SLOTS = 512;
 /** XMM register n is register number XMM + n here. */
 export const XMM = 16;
 const NONE = -1;
+/** In place of an op's index: no use follows. */
+const NEVER = 0x7fff;
 const FIRST_SPILL = STATE_SCRATCH + 16;
 const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
 
@@ -33,6 +35,14 @@ export const WHERE_CONST = 48;
 export class Allocator {
   /** Index of the last op that uses a value; -1 if none does. */
   readonly lastUse: Int32Array = new Int32Array(IR_CAPACITY);
+  // Where the value of each operand field of an op is used next after that op, and, while a block is emitted,
+  // where each value is used next.
+  readonly #nextA = new Int16Array(IR_CAPACITY);
+  readonly #nextB = new Int16Array(IR_CAPACITY);
+  readonly #nextC = new Int16Array(IR_CAPACITY);
+  readonly #nextD = new Int16Array(IR_CAPACITY);
+  readonly #nextLo = new Int16Array(IR_CAPACITY);
+  readonly #next = new Int16Array(IR_CAPACITY);
   /** Register a value is in, or -1. */
   readonly reg: Int8Array = new Int8Array(IR_CAPACITY);
   /** 1 where an op is dead and emits nothing. */
@@ -49,7 +59,6 @@ export class Allocator {
   #stamp = 0;
   readonly #spillUsed = new Uint8Array(SPILLS);
   #pinned = 0;
-  #nextVictim = 0;
   #nextXmmVictim = 0;
   // Liveness of slots, backwards: the count of leaving ops seen when the slot's later set was.
   readonly #setSeen = new Int32Array(SLOTS);
@@ -79,6 +88,9 @@ export class Allocator {
     this.home.fill(NONE, 0, n);
     this.dirtyCount.fill(0, 0, n);
     dead.fill(0, 0, n);
+    const next = this.#next;
+    next.fill(NEVER, 0, n);
+    this.#carried = 0;
     let leaving = 0;
     for (let i = n - 1; i >= 0; i--) {
       const op = ir.op[i];
@@ -98,15 +110,20 @@ export class Allocator {
         continue;
       }
       if ((info & LEAVES) !== 0) leaving++;
-      if ((info & USES_A) !== 0) {
-        const v = ir.a[i];
-        if (v >= 0 && lastUse[v] < 0) lastUse[v] = i;
-      }
-      if ((info & USES_B) !== 0 && lastUse[ir.b[i]] < 0) lastUse[ir.b[i]] = i;
-      if ((info & USES_C) !== 0 && lastUse[ir.c[i]] < 0) lastUse[ir.c[i]] = i;
-      if ((info & USES_D) !== 0 && lastUse[ir.d[i]] < 0) lastUse[ir.d[i]] = i;
-      if ((info & USES_LO) !== 0 && lastUse[ir.lo[i]] < 0) lastUse[ir.lo[i]] = i;
+      if ((info & USES_A) !== 0 && ir.a[i] >= 0) this.#nextA[i] = this.#usedAt(ir.a[i], i);
+      if ((info & USES_B) !== 0) this.#nextB[i] = this.#usedAt(ir.b[i], i);
+      if ((info & USES_C) !== 0) this.#nextC[i] = this.#usedAt(ir.c[i], i);
+      if ((info & USES_D) !== 0) this.#nextD[i] = this.#usedAt(ir.d[i], i);
+      if ((info & USES_LO) !== 0) this.#nextLo[i] = this.#usedAt(ir.lo[i], i);
     }
+  }
+
+  /** Notes a use, going backwards; returns the one after it. */
+  #usedAt(v: number, i: number): number {
+    if (this.lastUse[v] < 0) this.lastUse[v] = i;
+    const after = this.#next[v];
+    this.#next[v] = i;
+    return after;
   }
 
   // ---- loops
@@ -148,7 +165,14 @@ export class Allocator {
         this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
         this.dirtyCount[v]++;
       } else lastUse[v] = n;
+      if (this.#next[v] === NEVER) this.#next[v] = n;
     }
+  }
+
+  /** Whether a loop carries a slot. */
+  #carries(slot: number): boolean {
+    for (let c = 0; c < this.#carried; c++) if (this.#carriedSlot[c] === slot) return true;
+    return false;
   }
 
   /** Chooses the most used of the slots that ops of the given kind read. */
@@ -192,9 +216,9 @@ export class Allocator {
     this.at = ir.length;
     for (let i = 0; i < this.#dirtyLength; i++) {
       const s = this.#dirtySlots[i];
-      let carried = false;
-      for (let c = 0; c < this.#carried; c++) carried ||= this.#carriedSlot[c] === s << 3;
-      if (!carried && (all || !this.#setsFirst(s << 3))) this.#storeSlot(s << 3, this.#slotValue[s]);
+      if (!this.#carries(s << 3) && (all || !this.#setsFirst(s << 3))) {
+        this.#storeSlot(s << 3, this.#slotValue[s]);
+      }
     }
     // Register to register first, as one parallel move: a move is made once nothing waits for what is in its
     // destination; a circle is broken through scratch.
@@ -323,12 +347,39 @@ export class Allocator {
     const { ir, at } = this;
     this.#pinned = 0;
     const info = OP_INFO[ir.op[at]];
-    if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
-    if ((info & USES_B) !== 0) this.#release(ir.b[at]);
-    if ((info & USES_C) !== 0) this.#release(ir.c[at]);
-    if ((info & USES_D) !== 0) this.#release(ir.d[at]);
-    if ((info & USES_LO) !== 0) this.#release(ir.lo[at]);
+    // In the reverse of the order in which uses were noted: with a value in two fields, the first one counts.
+    if ((info & USES_LO) !== 0) this.#used(ir.lo[at], this.#nextLo[at]);
+    if ((info & USES_D) !== 0) this.#used(ir.d[at], this.#nextD[at]);
+    if ((info & USES_C) !== 0) this.#used(ir.c[at], this.#nextC[at]);
+    if ((info & USES_B) !== 0) this.#used(ir.b[at], this.#nextB[at]);
+    if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#used(ir.a[at], this.#nextA[at]);
     if (this.lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
+  }
+
+  #used(v: number, next: number): void {
+    this.#next[v] = next;
+    this.#release(v);
+  }
+
+  /** Empties a register that the current op needs, and keeps it from being handed out. */
+  claim(r: number): void {
+    const v = this.#holder[r];
+    this.#pinned |= 1 << r;
+    if (v === NONE) return;
+    for (let i = 0; i < VALUE_REGISTERS.length; i++) {
+      const to = VALUE_REGISTERS[i];
+      if (this.#holder[to] !== NONE || (this.#pinned & (1 << to)) !== 0) continue;
+      this.asm.movRR(1, to, r);
+      this.#holder[r] = NONE;
+      this.#assign(v, to);
+      return;
+    }
+    this.#evict(r);
+  }
+
+  /** Lets the result of the current op be in a register that was claimed. */
+  defineIn(r: number): void {
+    this.#assign(this.at, r);
   }
 
   // ---- slots
@@ -362,6 +413,10 @@ export class Allocator {
     this.#slotValue[s] = v;
     this.#dirtySlots[this.#dirtyLength++] = s;
     this.dirtyCount[v]++;
+    // What a loop carries is used once more, at its end.
+    if (this.#carried > 0 && this.#carries(slot) && this.lastUse[v] <= this.at) {
+      this.#nextB[this.at] = this.ir.length;
+    }
   }
 
   /** Emits stores of every dirty slot, changing nothing that is known about them. */
@@ -503,25 +558,19 @@ export class Allocator {
       if (this.#holder[r] === NONE && (this.#pinned & (1 << r)) === 0) return r;
     }
     const n = VALUE_REGISTERS.length;
-    let victim = NONE, best = 4;
-    for (let i = 0; i < n && best > 0; i++) {
-      const r = VALUE_REGISTERS[(this.#nextVictim + i) % n];
+    // What is used last, or only stored.
+    let victim = NONE, farthest = NONE;
+    for (let i = 0; i < n; i++) {
+      const r = VALUE_REGISTERS[i];
       if ((this.#pinned & (1 << r)) !== 0) continue;
-      const cost = this.#evictionCost(this.#holder[r]);
-      if (cost < best) {
-        best = cost;
+      const next = this.#next[this.#holder[r]];
+      if (next > farthest) {
+        farthest = next;
         victim = r;
       }
     }
-    this.#nextVictim = (this.#nextVictim + 1) % n;
     this.#evict(victim);
     return victim;
-  }
-
-  /** 0: it will be stored anyway and is not used again; 1: a reload; 2: a store and a reload, or 3: a spill. */
-  #evictionCost(v: number): number {
-    if (this.dirtyCount[v] > 0) return this.lastUse[v] <= this.at ? 0 : 2;
-    return this.home[v] >= 0 || this.ir.op[v] === OP_CONST ? 1 : 3;
   }
 
   #allocateXmm(): number {

@@ -328,6 +328,14 @@ export class Assembler {
     this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
   }
 
+  /** rorx dst, src, imm (BMI2) */
+  rorx(w: number, dst: number, src: number, count: number): void {
+    this.#vex(3, PP_F2, w, dst, 0, 0, src);
+    this.byte(0xf0);
+    this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
+    this.byte(count);
+  }
+
   imul(w: number, dst: number, src: number): void {
     this.#rex(w, dst, 0, src);
     this.byte(0x0f);

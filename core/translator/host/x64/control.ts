@@ -2,6 +2,7 @@
 import * as ir from "../../ir.ts";
 import {
   JUMP_CACHE_BITS,
+  STATE_BUDGET_ASIDE,
   STATE_EPOCH_CONTEXT,
   STATE_JUMP_CACHE,
   STATE_PC,
@@ -14,6 +15,7 @@ import { takeBudgetBack } from "./streams.ts";
 import { BUDGET, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
 
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT - STATE_BIAS;
+const BUDGET_ASIDE = STATE_BUDGET_ASIDE - STATE_BIAS;
 
 /** Gives back the budget of instructions of this block that do not run. */
 function refund(e: Emitter, executed: number, streaming: boolean): void {
@@ -25,8 +27,19 @@ function refund(e: Emitter, executed: number, streaming: boolean): void {
 /** Ends a path: on to the guest pc lo/hi in the same context. All state is stored. */
 export function emitJump(e: Emitter, lo: number, hi: number): void {
   const samePage = hi === e.pcHi && ((lo ^ e.pcLo) & ~0xfff) === 0;
-  if (samePage) e.linkJump(lo, hi);
+  if (samePage) e.linkJump(lo);
   else e.cellJump(lo, hi);
+}
+
+/** Gives budget back; to what was put aside, where the budget register counts rounds that were paid for. */
+function refundIf(e: Emitter, i: number): void {
+  const { asm } = e;
+  const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
+  const budget = e.streaming ? RCX : BUDGET;
+  if (e.streaming) asm.load(0, RCX, STATE, BUDGET_ASIDE);
+  asm.lea(0, RAX, budget, e.ir.d[i]);
+  asm.cmov(cc, 0, budget, RAX);
+  if (e.streaming) asm.store(0, STATE, BUDGET_ASIDE, RCX);
 }
 
 function branch(e: Emitter, i: number): void {
@@ -144,6 +157,7 @@ export function registerControl(table: ((e: Emitter, i: number) => void)[]): voi
   table[ir.OP_GET] = get;
   table[ir.OP_SET] = set;
   table[ir.OP_TIME] = time;
+  table[ir.OP_REFUND_IF] = refundIf;
   table[ir.OP_BRANCH] = branch;
   table[ir.OP_EXIT_UNLESS_PC] = exitUnlessPc;
   table[ir.OP_INTERPRET_IF] = interpretIf;

@@ -12,7 +12,7 @@
  *             cold code
  */
 import { Ir, OP_INSN, OP_JUMP } from "../../ir.ts";
-import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
+import { STATE_EPOCH_CONTEXT, STATE_EXIT_ARG } from "../../layout.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
 import { registerControl } from "./control.ts";
@@ -20,7 +20,7 @@ import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
 import { registerMemory } from "./memory.ts";
-import { BUDGET, CC_NE, CC_S, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
+import { BUDGET, CC_NE, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import { Streams, takeBudgetBack } from "./streams.ts";
 import type { Stubs } from "./stubs.ts";
 
@@ -243,8 +243,8 @@ export class Emitter {
       asm.bind(this.#coldFrom[c]);
       switch (this.#coldKind[c]) {
         case COLD_MEMORY:
-          asm.lea(1, RDX, this.#coldB[c] & 255, this.#coldC[c]);
-          asm.movImm(RAX, this.#coldA[c], 0);
+          asm.storeImm(0, STATE, STATE_EXIT_ARG - STATE_BIAS, this.#coldA[c]);
+          asm.lea(1, RAX, this.#coldB[c] & 255, this.#coldC[c]);
           asm.callTo(this.stubs.refill(this.ir.context & 3, this.#coldB[c] >> 8));
           asm.jmpTo(this.#coldBack[c]);
           break;
@@ -267,9 +267,9 @@ export class Emitter {
   // ---- jumps between blocks
 
   /** A direct jump within the page, to be patched once its target is translated. */
-  linkJump(lo: number, hi: number): void {
+  linkJump(lo: number): void {
     const { asm } = this;
-    const link = this.exits.addLink(this.#blockId, asm.pos, lo, hi);
+    const link = this.exits.addLink(this.#blockId, asm.pos, lo);
     asm.byte(0xb8); // mov eax, link: five bytes, overwritten by a jmp when linked
     asm.int32(link);
     asm.jmpTo(this.stubs.link);

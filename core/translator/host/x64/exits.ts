@@ -8,24 +8,26 @@ import { STATE_REGISTER_DUMP } from "../../layout.ts";
 /** Bytes of a cell: epoch and context (4), unused (4), code address (8), pc (8), unused (8). */
 export const CELL_BYTES = 32;
 
-/** Doubles a table when fewer than `room` words are free. */
-function grown(table: Int32Array, used: number, room: number): Int32Array {
-  if (used + room <= table.length) return table;
-  const larger = new Int32Array(table.length * 2);
-  larger.set(table);
-  return larger;
-}
+// Site records, in halfwords: block (low), block (high) | instruction << 4, pc delta, end of the record, then
+// per dirty slot its number << 6 | where it is (see Allocator.describe), then a constant's two or four halves.
+const SITE_HEADER = 4;
+/** Where it is: a constant whose high half is the sign of its low half. */
+const WHERE_SMALL_CONST = WHERE_CONST + 1;
+/** log2 of the halfwords in a chunk of the site records, each of which is wholly in one chunk. */
+const CHUNK_BITS = 17;
+const CHUNK = 1 << CHUNK_BITS;
+/** No record is longer than this, in halfwords. */
+const MAX_SITE = 512;
+/** Words of a link: from block, code position, pc lo, next link to the same target. */
+const LINK_WORDS = 4;
 
 /** Exit sites, links and cells of everything in code memory. */
 export class ExitTables {
-  /** Where a site's record starts in the data, by site number. */
-  #siteAt: Int32Array = new Int32Array(1 << 16);
-  /** Records: block, instruction, pc delta, end of the record, then what to store (see Allocator.describe). */
-  #siteData: Int32Array = new Int32Array(1 << 19);
-  #sites = 0;
-  #siteDataLength = 0;
-  /** Links: from block, code position, pc lo, pc hi, target block (-1: not linked), next link to target. */
-  #links: Int32Array = new Int32Array(6 << 14);
+  /** Site records. A site's number is its place in them. */
+  readonly #sites: Uint16Array[] = [];
+  #sitesEnd = 0;
+  readonly #described = new Int32Array(2 * MAX_SITE);
+  #links: Int32Array = new Int32Array(LINK_WORDS << 14);
   #linkCount = 0;
   readonly #cells: Int32Array;
   #cellCount = 0;
@@ -40,8 +42,8 @@ export class ExitTables {
 
   /** Forgets everything: code memory was cleared. */
   clear(): void {
-    this.#sites = 0;
-    this.#siteDataLength = 0;
+    this.#sites.length = 0;
+    this.#sitesEnd = 0;
     this.#linkCount = 0;
     this.#cells.fill(0);
     this.#cellCount = 0;
@@ -55,44 +57,66 @@ export class ExitTables {
   // ---- sites
 
   addSite(block: number, instruction: number, pcDelta: number, alloc: Allocator): number {
-    this.#siteAt = grown(this.#siteAt, this.#sites, 1);
-    this.#siteData = grown(this.#siteData, this.#siteDataLength, 1024);
-    const at = this.#siteDataLength;
-    this.#siteAt[this.#sites] = at;
-    const data = this.#siteData;
-    data[at] = block;
-    data[at + 1] = instruction;
-    data[at + 2] = pcDelta;
-    const end = alloc.describe(data, at + 4);
-    data[at + 3] = end;
-    this.#siteDataLength = end;
-    return this.#sites++;
+    if ((this.#sitesEnd & (CHUNK - 1)) + MAX_SITE > CHUNK) this.#sitesEnd = (this.#sitesEnd | (CHUNK - 1)) + 1;
+    const site = this.#sitesEnd;
+    const chunk = this.#sites[site >> CHUNK_BITS] ??= new Uint16Array(CHUNK);
+    const at = site & (CHUNK - 1);
+    const described = this.#described;
+    const length = alloc.describe(described, 0);
+    let n = at + SITE_HEADER;
+    for (let i = 0; i < length;) {
+      const slot = described[i++] >> 3, where = described[i++];
+      if (where !== WHERE_CONST) {
+        chunk[n++] = slot << 6 | where;
+        continue;
+      }
+      const lo = described[i++], hi = described[i++];
+      const small = hi === lo >> 31;
+      chunk[n++] = slot << 6 | (small ? WHERE_SMALL_CONST : WHERE_CONST);
+      chunk[n++] = lo;
+      chunk[n++] = lo >> 16;
+      if (small) continue;
+      chunk[n++] = hi;
+      chunk[n++] = hi >> 16;
+    }
+    chunk[at] = block;
+    chunk[at + 1] = block >> 16 | instruction << 4;
+    chunk[at + 2] = pcDelta;
+    chunk[at + 3] = n - at;
+    this.#sitesEnd += n - at;
+    return site;
+  }
+
+  #site(site: number, field: number): number {
+    return this.#sites[site >> CHUNK_BITS][(site & (CHUNK - 1)) + field];
   }
 
   siteBlock(site: number): number {
-    return this.#siteData[this.#siteAt[site]];
+    return this.#site(site, 0) | (this.#site(site, 1) & 15) << 16;
   }
 
   siteInstruction(site: number): number {
-    return this.#siteData[this.#siteAt[site] + 1];
+    return this.#site(site, 1) >> 4;
   }
 
   sitePcDelta(site: number): number {
-    return this.#siteData[this.#siteAt[site] + 2];
+    return this.#site(site, 2) << 16 >> 16;
   }
 
   /** Stores into the state what was still in host registers when the code stopped at a site. */
   storeDirty(site: number, state: Int32Array): void {
-    const data = this.#siteData;
-    const at = this.#siteAt[site];
-    const end = data[at + 3];
+    const chunk = this.#sites[site >> CHUNK_BITS];
+    const at = site & (CHUNK - 1);
+    const end = at + chunk[at + 3];
     const dump = STATE_REGISTER_DUMP >> 2;
-    for (let i = at + 4; i < end;) {
-      const slot = data[i++] >> 2;
-      const where = data[i++];
-      if (where === WHERE_CONST) {
-        state[slot] = data[i++];
-        state[slot + 1] = data[i++];
+    for (let i = at + SITE_HEADER; i < end;) {
+      const slot = chunk[i] >> 6 << 1;
+      const where = chunk[i++] & 63;
+      if (where >= WHERE_CONST) {
+        const lo = chunk[i] | chunk[i + 1] << 16;
+        state[slot] = lo;
+        state[slot + 1] = where === WHERE_SMALL_CONST ? lo >> 31 : chunk[i + 2] | chunk[i + 3] << 16;
+        i += where === WHERE_SMALL_CONST ? 2 : 4;
       } else if (where >= XMM + WHERE_SINGLE) {
         state[slot] = state[dump + 2 * (where - WHERE_SINGLE)];
         state[slot + 1] = -1;
@@ -105,41 +129,40 @@ export class ExitTables {
 
   // ---- links
 
-  addLink(block: number, position: number, pcLo: number, pcHi: number): number {
-    this.#links = grown(this.#links, 6 * this.#linkCount, 6);
-    const at = 6 * this.#linkCount;
+  addLink(block: number, position: number, pcLo: number): number {
+    const at = LINK_WORDS * this.#linkCount;
+    if (at === this.#links.length) {
+      const larger = new Int32Array(2 * at);
+      larger.set(this.#links);
+      this.#links = larger;
+    }
     this.#links[at] = block;
     this.#links[at + 1] = position;
     this.#links[at + 2] = pcLo;
-    this.#links[at + 3] = pcHi;
-    this.#links[at + 4] = -1;
-    this.#links[at + 5] = -1;
+    this.#links[at + 3] = -1;
     return this.#linkCount++;
   }
 
   linkBlock(link: number): number {
-    return this.#links[6 * link];
+    return this.#links[LINK_WORDS * link];
   }
 
   linkPosition(link: number): number {
-    return this.#links[6 * link + 1];
+    return this.#links[LINK_WORDS * link + 1];
   }
 
+  /** Low half of the pc that a link leads to; the high half is its block's. */
   linkPcLo(link: number): number {
-    return this.#links[6 * link + 2];
-  }
-
-  linkPcHi(link: number): number {
-    return this.#links[6 * link + 3];
+    return this.#links[LINK_WORDS * link + 2];
   }
 
   /** The next link in the list of links to the same block. */
   linkNext(link: number): number {
-    return this.#links[6 * link + 5];
+    return this.#links[LINK_WORDS * link + 3];
   }
 
   setLinkNext(link: number, next: number): void {
-    this.#links[6 * link + 5] = next;
+    this.#links[LINK_WORDS * link + 3] = next;
   }
 
   // ---- cells

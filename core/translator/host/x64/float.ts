@@ -255,11 +255,11 @@ function floatToInt(e: Emitter, i: number): void {
     if (!w) asm.extend(4, true, dst, dst);
     return;
   }
-  // Unsigned: only what is at least +0 and below 2^32 (2^63) is converted here. The range is checked first,
-  // because an out-of-range conversion must not raise inexact.
-  const limit = kind === ir.I2F_U32 ? 0x41f00000 : 0x43e00000; // high half of 2^32, 2^63 as a double
+  // Unsigned: only what is at least +0 and below 2^32 - 1/2 (2^63) is converted here. The range is checked
+  // first, because a conversion that is out of range, if only once rounded, must not raise inexact.
   if (size === 8) {
-    asm.movImm(RAX, 0, limit);
+    if (kind === ir.I2F_U32) asm.movImm(RAX, 0xfff00000 | 0, 0x41efffff);
+    else asm.movImm(RAX, 0, 0x43e00000);
     asm.movToXmm(1, 0, RAX);
   } else {
     asm.movImm(RAX, kind === ir.I2F_U32 ? 0x4f800000 : 0x5f000000, 0);
@@ -271,15 +271,6 @@ function floatToInt(e: Emitter, i: number): void {
   asm.vop(V_XOR, PP_NONE, 0, 0, 0);
   asm.ucomi(size, false, a, 0);
   e.coldInterpret(asm.jcc(CC_B)); // negative (fractions too: they may round to zero, rarely)
-  if (kind === ir.I2F_U32 && !truncate) {
-    // Rounding up may reach 2^32.
-    asm.cvtToInt(size, false, 1, RAX, a);
-    asm.movRR(0, RCX, RAX);
-    asm.alu(ALU_CMP, 1, RAX, RCX);
-    e.coldInterpret(asm.jcc(CC_NE));
-    asm.extend(4, true, dst, RAX);
-    return;
-  }
   asm.cvtToInt(size, truncate, 1, dst, a);
   if (kind === ir.I2F_U32) asm.extend(4, true, dst, dst);
 }

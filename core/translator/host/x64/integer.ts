@@ -7,7 +7,6 @@ import {
   ALU_OR,
   ALU_SUB,
   ALU_XOR,
-  SHIFT_ROR,
   SHIFT_SAR,
   SHIFT_SHL,
   SHIFT_SHR,
@@ -90,8 +89,9 @@ function rotate(e: Emitter, i: number, w: number): void {
   const { alloc, asm } = e;
   const a = alloc.ir.a[i], b = alloc.ir.b[i];
   if (alloc.ir.op[b] === ir.OP_CONST) {
-    const dst = alloc.defineFrom(a);
-    asm.shiftImm(SHIFT_ROR, w, dst, alloc.ir.lo[b] & (w ? 63 : 31));
+    const ra = alloc.use(a);
+    const dst = alloc.dies(a) ? alloc.takeOver(a) : alloc.define();
+    asm.rorx(w, dst, ra, alloc.ir.lo[b] & (w ? 63 : 31));
     return;
   }
   asm.movRR(0, RCX, alloc.use(b));
@@ -116,18 +116,19 @@ function multiply(e: Emitter, i: number, w: number): void {
 /** High half of a product: group3 = 4 unsigned, 5 signed. */
 function multiplyHigh(e: Emitter, i: number, group3: number): void {
   const { alloc, asm } = e;
+  alloc.claim(RDX);
   const rb = alloc.use(alloc.ir.b[i]);
   alloc.loadInto(alloc.ir.a[i], RAX);
   asm.group3(group3, 1, rb);
-  asm.movRR(1, alloc.define(), RDX);
+  alloc.defineIn(RDX);
 }
 
 /** Total division (see ir.ts). */
 function divide(e: Emitter, i: number, w: number, signed: boolean, remainder: boolean): void {
   const { alloc, asm } = e;
+  alloc.claim(RDX);
   const rb = alloc.use(alloc.ir.b[i]);
   alloc.loadInto(alloc.ir.a[i], RAX);
-  const dst = alloc.define();
   // x / 0: quotient all ones, remainder x.
   if (!remainder) asm.movImm(RDX, -1, -1);
   else asm.movRR(w, RDX, RAX);
@@ -150,7 +151,8 @@ function divide(e: Emitter, i: number, w: number, signed: boolean, remainder: bo
   if (!remainder) asm.movRR(w, RDX, RAX);
   asm.bindShort(zero);
   if (signed) asm.bindShort(minusOne);
-  asm.movRR(w, dst, RDX);
+  if (!w) asm.movRR(0, RDX, RDX); // x / 0 left all ones in the upper half
+  alloc.defineIn(RDX);
 }
 
 function extend(e: Emitter, i: number, size: number, signed: boolean): void {
@@ -187,9 +189,10 @@ export function compare(e: Emitter, a: number, b: number, cond: number): number 
 
 function setcc(e: Emitter, i: number): void {
   const { alloc, asm } = e;
-  const cc = compare(e, alloc.ir.a[i], alloc.ir.b[i], alloc.ir.c[i]);
-  asm.setcc(cc, RAX);
-  asm.extend(1, false, alloc.define(), RAX);
+  // Cleared first, so that what waits for the result does not wait for an extension too.
+  const dst = alloc.define();
+  asm.movImm(dst, 0, 0);
+  asm.setcc(compare(e, alloc.ir.a[i], alloc.ir.b[i], alloc.ir.c[i]), dst);
 }
 
 function select(e: Emitter, i: number): void {

@@ -8,7 +8,7 @@
  *     lea   rcx, [va + size - 1]       page of the last byte: equals the tag only if nothing crosses
  *     and   rcx, -4096
  *     cmp   rcx, [rbp + rax + tag]
- *     jne   cold                       cold: lea rdx, [va]; mov eax, site; call refill; jmp back
+ *     jne   cold                       cold: note the site; lea rax, [va]; call refill; jmp back
  *     mov   rcx, [rbp + rax + addend]
  *     back: op [rcx + va]
  */

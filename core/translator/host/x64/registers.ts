@@ -3,7 +3,7 @@
  *
  *     rbp         state block + 128, so that the first 32 slots have 8-bit displacements
  *     r15d        budget: instructions left before the next event
- *     rax rcx rdx scratch within one op
+ *     rax rcx     scratch within one op
  *     the rest    values; xmm0-1 scratch, xmm2-15 values
  */
 export const RAX = 0;
@@ -30,8 +30,11 @@ export const STATE_BIAS = 128;
 /** Holds the budget. */
 export const BUDGET = R15;
 
-/** Integer registers for values, in the order they are handed out (no REX prefix needed first). */
-export const VALUE_REGISTERS: readonly number[] = [RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14];
+/**
+ * Integer registers for values, in the order they are handed out: those without a REX prefix first, and last
+ * rdx, which multiplications and divisions claim.
+ */
+export const VALUE_REGISTERS: readonly number[] = [RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, RDX];
 /** First FP register for values; 0 and 1 are scratch. */
 export const FIRST_VALUE_XMM = 2;
 

@@ -4,7 +4,7 @@
  * In a loop, most addresses are a register that moves by a constant per round (or not at all) plus a constant.
  * All accesses through one register are a *stream*. Before the loop runs, the code checks for each stream
  * that everything one round touches lies in one page which the TLB has, and computes how many rounds that
- * stays true; the loop then runs so many rounds with nothing but a load of the page's addend per access. A
+ * stays true (nothing in the loop may touch the TLB meanwhile); the loop then runs so many rounds with nothing but a load of the page's addend per access. A
  * probe can fail only where it failed before too, so that the careful copy of the block (which probes, and
  * leaves where it must) takes over for a round whenever the check does not hold.
  *
@@ -58,6 +58,11 @@ function streamed(op: number): number {
   return 0;
 }
 
+/** Whether an op keeps a loop from having streams: it probes or changes the TLB, or reads the clock. */
+function excludes(op: number): boolean {
+  return op === ir.OP_TIME || op === ir.OP_TRANSLATE_STORE || op === ir.OP_STATE_ADDRESS;
+}
+
 /** The streams of one loop. */
 export class Streams {
   /** How many there are. */
@@ -82,11 +87,14 @@ export class Streams {
     this.count = 0;
     this.#changed.length = 0;
     for (let i = 0; i < block.length; i++) {
-      if (block.op[i] === ir.OP_TIME) return this.#none();
       const op = streamed(block.op[i]);
-      if (op === 0) continue;
+      if (op === 0) {
+        if (excludes(block.op[i])) return this.#none();
+        continue;
+      }
+      // One probe in the loop might replace an entry that a stream relies on: all accesses are streamed, or none.
       const stream = this.#streamOf(i);
-      if (stream < 0) continue;
+      if (stream < 0) return this.#none();
       const store = op === ir.OP_STREAM_STORE || op === ir.OP_STREAM_FSTORE;
       (store ? this.#stores : this.#loads)[stream] = 1;
       block.op[i] = op;

@@ -165,16 +165,15 @@ export class Stubs {
 
   /**
    * Emits the refill stub for one MMU index and kind, around the walker at the given position. Called with the
-   * virtual address in rdx, the page of the access's last byte in rcx (an access that crosses pages fails) and a
-   * site in eax.
+   * virtual address in rax, the page of the access's last byte in rcx (an access that crosses pages fails) and
+   * the site noted.
    */
   emitRefill(mmuIndex: number, kind: number, walker: number): void {
     const { asm } = this;
     this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)] = asm.pos;
-    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
-    asm.store(1, STATE, at(STATE_SCRATCH), RDX);
+    asm.store(1, STATE, at(STATE_SCRATCH), RAX);
     this.#dumpIntegers();
-    asm.alu(ALU_XOR, 1, RCX, RDX);
+    asm.alu(ALU_XOR, 1, RCX, RAX);
     asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
     const crosses = asm.jcc(CC_NE);
     asm.callTo(walker);

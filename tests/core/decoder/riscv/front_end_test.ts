@@ -3,15 +3,34 @@ import { assert, assertEquals } from "@std/assert";
 import { PRIV_M, PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
 import { MMU_MACHINE, S_MSTATUS } from "../../../../core/decoder/riscv/state.ts";
 import {
+  COND_EQ,
   OP_BRANCH,
   OP_INSN,
   OP_INTERPRET,
   OP_JUMP,
   OP_JUMP_CONTEXT,
   OP_JUMP_IND,
+  OP_REFUND_IF,
+  OP_SELECT,
 } from "../../../../core/translator/ir.ts";
-import { A0, addi, csrrc, csrrs, EBREAK, jalr, jump, NOP, program, RA, T0, ZERO } from "./hart_fixture.ts";
+import {
+  A0,
+  A1,
+  addi,
+  csrrc,
+  csrrs,
+  EBREAK,
+  jalr,
+  jump,
+  lw,
+  NOP,
+  program,
+  RA,
+  T0,
+  ZERO,
+} from "./hart_fixture.ts";
 import { TLB_FETCH } from "../../../../core/translator/layout.ts";
+import { verifyIr } from "../../../../core/translator/verifier.ts";
 import { Lockstep, RAM, RAM_BYTES } from "./lockstep_fixture.ts";
 
 const SSTATUS = 0x100;
@@ -52,6 +71,91 @@ Deno.test("a forward branch is a side exit, and the block goes on behind it", ()
   assertEquals(pcs(), [0, 4, 8, 12]);
   assertEquals(targets(OP_BRANCH), [20]);
   assertEquals(ir.op[ir.length - 1], OP_INTERPRET);
+});
+
+Deno.test("a branch over a few plain instructions makes them conditional", () => {
+  translate([beq(A0, T0, 16), addi(A0, A0, 1), lui(A1, 1 << 12), NOP, addi(T0, A0, 0), EBREAK]);
+  assertEquals(pcs(), [0, 4, 8, 12, 16, 20]);
+  assertEquals(targets(OP_BRANCH), []);
+  assertEquals(targets(OP_SELECT).length, 2);
+  const refund = ir.op.indexOf(OP_REFUND_IF);
+  assertEquals([ir.c[refund], ir.d[refund]], [COND_EQ, 3]);
+  for (const [a0, t0, a1, retired] of [[5n, 6n, 0x1000n, 5], [6n, 6n, 0n, 2]] as const) {
+    for (const [register, value] of [["a0", a0], ["t0", t0], ["a1", 0n]] as const) {
+      translated.hart.setRegister(register, value);
+    }
+    assertEquals(lockstep.evaluator.run(ir).retired, retired);
+    assertEquals([translated.hart.register("a0"), translated.hart.register("a1")], [6n, a1]);
+    assertEquals(translated.hart.register("t0"), 6n);
+  }
+});
+
+Deno.test("a branch over anything else stays a side exit", () => {
+  const over = (...words: number[]) => {
+    translate([beq(A0, T0, 4 + 4 * words.length), ...words, EBREAK]);
+    return [targets(OP_BRANCH).length, ir.op.subarray(0, ir.length).includes(OP_REFUND_IF)];
+  };
+  const [sideExit, hammock] = [[1, false], [0, true]];
+  assertEquals(over(NOP, NOP, NOP, NOP), hammock);
+  assertEquals(over(NOP, NOP, NOP, NOP, NOP), sideExit);
+  assertEquals(over(), sideExit);
+  assertEquals(over(lw(A1, A0)), sideExit);
+  assertEquals(over(0x02b50533), sideExit); // mul
+  assertEquals(over(jump(8)), sideExit);
+  assertEquals(over(beq(A0, T0, 8)), [2, false]);
+  assertEquals(over(EBREAK), sideExit);
+});
+
+Deno.test("a branch over instructions that the block has no room for stays a side exit", () => {
+  const words = [NOP, beq(A0, T0, 12), NOP, NOP, EBREAK];
+  translate(words, RAM, PRIV_M, 4);
+  assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[0, 4, 8, 12], [], [16]]);
+  translate(words, RAM, PRIV_M, 3);
+  assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[0, 4, 8], [16], [12]]);
+  translate(words, PAGE_END - 12);
+  assertEquals(targets(OP_BRANCH), [4100]);
+});
+
+/** Translates the loop at RAM's start along a trace, given by offsets in the page. */
+function translateTrace(words: readonly number[], offsets: readonly number[]): void {
+  translate(words);
+  ir.begin(ir.context);
+  frontEnd.translate(translated.hart, 0, 64, ir, {
+    offsets: Uint16Array.from(offsets),
+    length: offsets.length,
+  });
+  verifyIr(ir);
+}
+
+Deno.test("in a trace, a hammock is the same whichever way the trace went", () => {
+  const words = [lw(A1, A0), beq(A1, T0, 12), NOP, NOP, jump(-16)];
+  for (const trace of [[0, 4, 8, 12, 16], [0, 4, 16]]) {
+    translateTrace(words, trace);
+    assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[0, 4, 8, 12, 16], [], [0]]);
+  }
+});
+
+Deno.test("a trace may go through a hammock more than once, each time another way", () => {
+  const words = [NOP, beq(A1, T0, 8), NOP, beq(A0, T0, -8), beq(A0, A1, -16)];
+  translateTrace(words, [0, 4, 12, 4, 8, 12, 16]);
+  assertEquals(pcs(), [0, 4, 8, 12, 4, 8, 12, 16]);
+  assertEquals([targets(OP_BRANCH), targets(OP_JUMP)], [[16, 4, 20], [0]]);
+});
+
+Deno.test("a trace that begins among the instructions which a branch skips keeps the branch", () => {
+  translated.ram.u8.fill(0);
+  program(translated.ram, RAM, beq(A1, T0, 12), NOP, NOP, jump(-12));
+  translated.hart.reset(BigInt(RAM + 8), PRIV_M, 0n, 0n);
+  ir.begin(translated.hart.context());
+  const trace = { offsets: Uint16Array.of(8, 12, 0, 4), length: 4 };
+  frontEnd.translate(translated.hart, 8, 64, ir, trace);
+  verifyIr(ir);
+  assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[8, 12, 0, 4], [12], [8]]);
+});
+
+Deno.test("a trace that goes where no instruction leads, such as to a handler, is left there", () => {
+  translateTrace([NOP, NOP, jump(-8)], [0, 4, 64, 8]);
+  assertEquals([pcs(), targets(OP_JUMP)], [[0, 4], [8]]);
 });
 
 Deno.test("a branch back to the entry ends the block as a loop, and leaving it is the side exit", () => {

@@ -15,6 +15,7 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   TLB_FETCH,
+  TLB_GUARDED,
   TLB_LOAD,
   TLB_STORE,
   tlbTable,
@@ -160,6 +161,17 @@ Deno.test("gives up where a bit would have to be set, protection is in use, or c
   lockstep.both((side) => side.hart.pmp.writeConfig(0, 0, 0));
   assert(lockstep.translated.hart.state[S_PMP_ACTIVE >> 2] !== 0);
   assertEquals(walk(virtual, TLB_LOAD, MMU_SUPERVISOR), 0n);
+});
+
+Deno.test("a guarded store translation is no miss: the interpreter takes what it says", () => {
+  reset(0);
+  const virtual = BigInt(RAM + 9 * 4096);
+  const entry = tlbTable(MMU_SUPERVISOR, TLB_STORE) + (RAM / 4096 + 9) % TLB_ENTRIES * TLB_ENTRY_BYTES;
+  walk(virtual, TLB_STORE, MMU_SUPERVISOR);
+  lockstep.both((side) => side.hart.dropStoreTranslations(9));
+  assertEquals(lockstep.translated.view.getBigUint64(entry, true), virtual | BigInt(TLB_GUARDED));
+  assertEquals(walk(virtual, TLB_STORE, MMU_SUPERVISOR), 0n);
+  assertEquals(lockstep.translated.view.getBigUint64(entry, true), virtual); // it holds no code any more
 });
 
 Deno.test("a fetch translation that takes another's place begins a new epoch", () => {
