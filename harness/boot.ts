@@ -169,7 +169,9 @@ async function openImage(source: ImageSource, what: string): Promise<{ bytes: Im
   try {
     const { isFile, size } = await Deno.stat(source);
     // A pipe can be read but once; what says that it is empty may be one of /proc.
-    const bytes = isFile && size > 0 ? new HostFile(source, `The ${what} ${name}`) : await Deno.readFile(source);
+    const bytes = isFile && size > 0
+      ? new HostFile(source, `The ${what} ${name}`)
+      : await Deno.readFile(source);
     return { bytes, name };
   } catch (error) {
     throw new InputError(`The ${what} ${name} cannot be read: ${reason(error)}.`, { cause: error });

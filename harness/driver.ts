@@ -135,7 +135,7 @@ export class Driver {
         }
         machine.run(this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
         this.onSlice();
-        if (!done()) await new Promise<void>((resolve) => setImmediate(resolve));
+        if (!done() && !machine.exit) await new Promise<void>((resolve) => setImmediate(resolve));
       }
       return undefined;
     } finally {

@@ -334,14 +334,18 @@ export class DbtEngine implements Engine {
 
   /** The guest, a device or a test is about to write to a page with code. */
   #codeWritten(offset: number, size: number): void {
-    if (!this.#blocks.touchesCode(offset, size)) return;
     const { ram, vcpus } = this.#machine;
+    const page = Math.floor(offset / PAGE_SIZE);
+    if (this.#blocks.givesUp(page)) {
+      offset = page * PAGE_SIZE;
+      size = PAGE_SIZE;
+    } else if (!this.#blocks.touchesCode(offset, size)) return;
     const before = this.#dropped;
     const remains = this.#blocks.drop(offset, size, (b) => {
       this.#dropped++;
       this.#forget(b);
     });
-    if (!remains) ram.codePages[Math.floor(offset / PAGE_SIZE)] = 0;
+    if (!remains) ram.codePages[page] = 0;
     // Jump caches and cells may still lead to what was dropped.
     if (this.#dropped !== before) { for (const v of vcpus) v.state[EPOCH_CONTEXT] += 256; }
   }

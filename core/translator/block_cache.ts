@@ -8,6 +8,8 @@
 import { PAGE_SIZE } from "../memory.ts";
 
 const HASH_BITS = 16;
+/** log2 of the writes that a page with code takes before all of it is dropped for the first time. */
+const FIRST_PATIENCE = 5;
 /** Most blocks kept at a time. */
 export const MAX_BLOCKS = 1 << 18;
 
@@ -33,6 +35,9 @@ export class BlockCache {
   readonly #pageFirst: Int32Array;
   /** 64 bits per page: which 64-byte granules hold code. */
   readonly #granules: Int32Array;
+  /** Writes to each page since it was last given up, and log2 of how many it takes to give it up again. */
+  readonly #writes: Uint16Array;
+  readonly #patience: Uint8Array;
   /** Blocks handed out since the last clear. */
   count = 0;
 
@@ -40,6 +45,8 @@ export class BlockCache {
   constructor(pages: number) {
     this.#pageFirst = new Int32Array(pages).fill(-1);
     this.#granules = new Int32Array(2 * pages);
+    this.#writes = new Uint16Array(pages);
+    this.#patience = new Uint8Array(pages);
   }
 
   #bucket(offset: number, context: number): number {
@@ -111,6 +118,17 @@ export class BlockCache {
       if ((this.#granules[2 * page + (g >> 5)] & (1 << (g & 31))) !== 0) return true;
     }
     return false;
+  }
+
+  /**
+   * Notes a write to a page with code. True when it is time to drop all of its blocks: a page that is written
+   * to again and again serves another purpose now. Where it proves to hold code still, the next time is later.
+   */
+  givesUp(page: number): boolean {
+    if (++this.#writes[page] >> (FIRST_PATIENCE + this.#patience[page]) === 0) return false;
+    this.#writes[page] = 0;
+    if (FIRST_PATIENCE + this.#patience[page] < 15) this.#patience[page]++;
+    return true;
   }
 
   /**

@@ -195,7 +195,11 @@ export function verifyIr(block: ir.Ir): void {
       check(op < ir.OP_LABEL || op > ir.OP_RETURN, i, `${shape.name} outside of a stub`);
       check(shape.ends === last, i, last ? "the block has no end" : "an op follows the end");
     } else {
-      check(!shape.leaves && op !== ir.OP_INSN && op !== ir.OP_BRANCH && op !== ir.OP_EXIT_UNLESS_PC, i, `${shape.name} in a stub`);
+      check(
+        !shape.leaves && op !== ir.OP_INSN && op !== ir.OP_BRANCH && op !== ir.OP_EXIT_UNLESS_PC,
+        i,
+        `${shape.name} in a stub`,
+      );
       check(shape.ends || !last, i, "the stub has no end");
     }
     checkOperands(block, i, shape, firstVisible, check);

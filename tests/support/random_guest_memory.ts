@@ -149,8 +149,7 @@ export const SUPERVISOR_HANDLER_CODE: Uint8Array<ArrayBuffer> = handler({
 const V = 1, R = 2, W = 4, X = 8, U = 0x10, A = 0x40, D = 0x80;
 
 /**
- * Writes page tables. Data pages have one bit or another wrong; code is executable and accessed unless the case
- * is wild. Table 0 is the root; the last-level tables are 1 (for S-mode) and 2 (USER).
+ * Writes page tables. Data pages have one bit or another wrong, unless the guest is smooth; code has, if it is wild. Table 0 is the root; the last-level tables are 1 (for S-mode) and 2 (USER).
  */
 export function writePageTables(view: DataView, paging: number, random: GuestRandom, kind: string): void {
   const pte = (table: number, index: number, target: number, bits: number) =>
@@ -180,14 +179,16 @@ export function writePageTables(view: DataView, paging: number, random: GuestRan
     pte(5, i, address - address % PAGE_SIZE, V | R | W | A | D | random.pick([0, U]))
   );
   for (let page = 0; page < USED_PAGES; page++) {
-    const target = RAM + page * PAGE_SIZE;
-    const isCode = target >= CODE && target < DATA, isData = target >= DATA && target < TABLES;
+    const own = RAM + page * PAGE_SIZE;
+    const isCode = own >= CODE && own < DATA, isData = own >= DATA && own < TABLES;
     for (const [table, user] of [[1, 0], [2, U]]) {
       let bits = all | user;
       const faulty = isData && kind !== "smooth" || isCode && kind === "wild";
       if (faulty && random.oneIn(4)) bits ^= 1 << random.below(8);
       if (isData && random.oneIn(8)) bits &= ~(A | D);
       if (isCode && random.oneIn(4)) bits &= ~D;
+      // Neighbours are not neighbours in RAM, so that what runs over a page's end is noticed.
+      const target = isData ? DATA + random.below((TABLES - DATA) / PAGE_SIZE) * PAGE_SIZE : own;
       if (table === 1 || isCode || isData) pte(table, page, target, bits);
     }
   }

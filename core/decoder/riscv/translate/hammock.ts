@@ -11,7 +11,7 @@
  *
  * None of the instructions can leave the block, so nobody sees what they set before the ways join.
  */
-import { type Ir, type Value } from "../../../translator/ir.ts";
+import type { Ir, Value } from "../../../translator/ir.ts";
 import { expand } from "../compressed.ts";
 import { decode, rd } from "../decode.ts";
 import { idOf, INSTRUCTIONS } from "../encodings.ts";

@@ -2,9 +2,9 @@
  * What translate functions write to: the block under construction and the instruction being translated.
  *
  * It also decides how a block grows into a superblock. Within the page, direct jumps are followed; a forward
- * branch becomes a hammock if it can (see `hammock.ts`), else a side exit; a backward branch is taken to be a loop's and ends the block with a jump, which
- * the backend turns into a loop when it leads to the block's own entry. Nothing is translated twice in a block.
- * A trace, where there is one, decides all of this but hammocks instead.
+ * branch becomes a hammock if it can (see `hammock.ts`), else a side exit; a backward branch is taken to be a
+ * loop's and ends the block with a jump, which the backend turns into a loop when it leads to the block's own
+ * entry. Nothing is translated twice in a block. A trace, where there is one, decides all of this but hammocks.
  */
 import {
   COND_EQ,
@@ -48,6 +48,7 @@ export interface BlockPlan {
   readonly entryOffset: number;
   /** Most instructions, unless there is a trace. */
   readonly maxInstructions: number;
+  /** The way to follow, if any. */
   readonly trace?: Trace;
 }
 

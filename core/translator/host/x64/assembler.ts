@@ -43,14 +43,14 @@ export const PP_F2 = 3;
 export class Assembler {
   /** Where the next byte goes. */
   pos = 0;
-  readonly #i32: DataView;
+  readonly #view: DataView;
 
   /**
    * @param bytes The code memory.
    * @param base Host address of its first byte (below 2^31).
    */
   constructor(readonly bytes: Uint8Array, readonly base: number) {
-    this.#i32 = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** Host address of the next byte. */
@@ -63,23 +63,78 @@ export class Assembler {
   }
 
   int32(v: number): void {
-    this.#i32.setInt32(this.pos, v, true);
-    this.pos += 4;
+    const { bytes, pos } = this;
+    bytes[pos] = v;
+    bytes[pos + 1] = v >> 8;
+    bytes[pos + 2] = v >> 16;
+    bytes[pos + 3] = v >> 24;
+    this.pos = pos + 4;
   }
 
   /** Overwrites four bytes at an earlier position. */
   patch32(at: number, v: number): void {
-    this.#i32.setInt32(at, v, true);
+    this.#view.setInt32(at, v, true);
   }
 
   /** Reads four bytes at an earlier position. */
   peek32(at: number): number {
-    return this.#i32.getInt32(at, true);
+    return this.#view.getInt32(at, true);
+  }
+
+  /** The low `count` bytes (at most four), in one store: the bytes behind them are yet to be written. */
+  #put(v: number, count: number): void {
+    const { bytes, pos } = this;
+    bytes[pos] = v;
+    bytes[pos + 1] = v >> 8;
+    bytes[pos + 2] = v >> 16;
+    bytes[pos + 3] = v >> 24;
+    this.pos = pos + count;
   }
 
   #rex(w: number, reg: number, index: number, rm: number): void {
     const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | ((index >> 2) & 2) | (rm >> 3);
     if (rex !== 0x40) this.bytes[this.pos++] = rex;
+  }
+
+  /** Opcode and ModRM for two registers, with the REX prefix they need. */
+  #registers(opcode: number, w: number, reg: number, rm: number): void {
+    const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | (rm >> 3);
+    const rest = opcode | (0xc0 | ((reg & 7) << 3) | (rm & 7)) << 8;
+    if (rex === 0x40) this.#put(rest, 2);
+    else this.#put(rex | rest << 8, 3);
+  }
+
+  /** Opcode, ModRM (and SIB, displacement) for [base + disp], with the REX prefix they need. */
+  #memory(opcode: number, w: number, reg: number, base: number, disp: number): void {
+    const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | (base >> 3);
+    const b = base & 7;
+    if (b === RSP) {
+      if (rex !== 0x40) this.byte(rex);
+      this.byte(opcode);
+      return this.#mem(reg, base, disp);
+    }
+    const short = disp >= -128 && disp <= 127;
+    const mod = short ? disp === 0 && b !== RBP ? 0 : 0x40 : 0x80;
+    let rest = opcode | (mod | ((reg & 7) << 3) | b) << 8 | (disp & 0xff) << 16;
+    let count = mod === 0x40 ? 3 : 2;
+    if (rex !== 0x40) {
+      rest = rex | rest << 8;
+      count++;
+    }
+    this.#put(rest, count);
+    if (!short) this.int32(disp);
+  }
+
+  /** Opcode, ModRM, SIB, displacement for [base + index + disp], with the REX prefix they need. */
+  #indexed(opcode: number, w: number, reg: number, base: number, index: number, disp: number): void {
+    const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | ((index >> 2) & 2) | (base >> 3);
+    const short = disp >= -128 && disp <= 127;
+    const mod = short ? disp === 0 && (base & 7) !== RBP ? 0 : 0x40 : 0x80;
+    const rest = opcode | (mod | 4 | ((reg & 7) << 3)) << 8 | (((index & 7) << 3) | (base & 7)) << 16;
+    if (rex === 0x40) this.#put(rest, 3);
+    else this.#put(rex | rest << 8, 4);
+    if (!short) this.int32(disp);
+    else if (mod !== 0) this.byte(disp);
   }
 
   /** ModRM (and SIB, displacement) for [base + disp]. */
@@ -120,27 +175,21 @@ export class Assembler {
   // ---- moves
 
   movRR(w: number, dst: number, src: number): void {
-    this.#rex(w, src, 0, dst);
-    this.byte(0x89);
-    this.byte(0xc0 | ((src & 7) << 3) | (dst & 7));
+    this.#registers(0x89, w, src, dst);
   }
 
   /** Loads a constant the shortest way. */
   movImm(dst: number, lo: number, hi: number): void {
     if (hi === 0) {
       if (lo === 0) {
-        this.#rex(0, dst, 0, dst);
-        this.byte(0x31);
-        this.byte(0xc0 | ((dst & 7) * 9));
+        this.#registers(0x31, 0, dst, dst);
         return;
       }
       this.#rex(0, 0, 0, dst);
       this.byte(0xb8 | (dst & 7));
       this.int32(lo);
     } else if (hi === lo >> 31) {
-      this.#rex(1, 0, 0, dst);
-      this.byte(0xc7);
-      this.byte(0xc0 | (dst & 7));
+      this.#registers(0xc7, 1, 0, dst);
       this.int32(lo);
     } else {
       this.#rex(1, 0, 0, dst);
@@ -160,47 +209,33 @@ export class Assembler {
   }
 
   load(w: number, dst: number, base: number, disp: number): void {
-    this.#rex(w, dst, 0, base);
-    this.byte(0x8b);
-    this.#mem(dst, base, disp);
+    this.#memory(0x8b, w, dst, base, disp);
   }
 
   store(w: number, base: number, disp: number, src: number): void {
-    this.#rex(w, src, 0, base);
-    this.byte(0x89);
-    this.#mem(src, base, disp);
+    this.#memory(0x89, w, src, base, disp);
   }
 
   /** mov [base+disp], imm32 (sign-extended when w). */
   storeImm(w: number, base: number, disp: number, imm: number): void {
-    this.#rex(w, 0, 0, base);
-    this.byte(0xc7);
-    this.#mem(0, base, disp);
+    this.#memory(0xc7, w, 0, base, disp);
     this.int32(imm);
   }
 
   lea(w: number, dst: number, base: number, disp: number): void {
-    this.#rex(w, dst, 0, base);
-    this.byte(0x8d);
-    this.#mem(dst, base, disp);
+    this.#memory(0x8d, w, dst, base, disp);
   }
 
   leaIndex(w: number, dst: number, base: number, index: number, disp: number): void {
-    this.#rex(w, dst, index, base);
-    this.byte(0x8d);
-    this.#memIndex(dst, base, index, disp);
+    this.#indexed(0x8d, w, dst, base, index, disp);
   }
 
   loadIndex(w: number, dst: number, base: number, index: number, disp: number): void {
-    this.#rex(w, dst, index, base);
-    this.byte(0x8b);
-    this.#memIndex(dst, base, index, disp);
+    this.#indexed(0x8b, w, dst, base, index, disp);
   }
 
   storeIndex(w: number, base: number, index: number, disp: number, src: number): void {
-    this.#rex(w, src, index, base);
-    this.byte(0x89);
-    this.#memIndex(src, base, index, disp);
+    this.#indexed(0x89, w, src, base, index, disp);
   }
 
   /**
@@ -209,21 +244,28 @@ export class Assembler {
    */
   loadSized(size: number, signed: boolean, dst: number, base: number, index: number, disp: number): void {
     const w = signed || size === 8 ? 1 : 0;
-    this.#rex(w, dst, index < 0 ? 0 : index, base);
-    if (size === 8 || (size === 4 && !signed)) this.byte(0x8b);
-    else if (size === 4) this.byte(0x63);
-    else {
-      this.byte(0x0f);
-      this.byte((signed ? 0xbe : 0xb6) | (size >> 1));
+    if (size >= 4) {
+      const opcode = size === 4 && signed ? 0x63 : 0x8b;
+      if (index < 0) this.#memory(opcode, w, dst, base, disp);
+      else this.#indexed(opcode, w, dst, base, index, disp);
+      return;
     }
+    this.#rex(w, dst, index < 0 ? 0 : index, base);
+    this.byte(0x0f);
+    this.byte((signed ? 0xbe : 0xb6) | (size >> 1));
     if (index < 0) this.#mem(dst, base, disp);
     else this.#memIndex(dst, base, index, disp);
   }
 
   /** Stores the low `size` bytes of a register at [base + index + disp] (index -1: none). */
   storeSized(size: number, base: number, index: number, disp: number, src: number): void {
-    if (size === 2) this.byte(0x66);
     const w = size === 8 ? 1 : 0;
+    if (size >= 4) {
+      if (index < 0) this.#memory(0x89, w, src, base, disp);
+      else this.#indexed(0x89, w, src, base, index, disp);
+      return;
+    }
+    if (size === 2) this.byte(0x66);
     const rex = 0x40 | (w << 3) | ((src >> 1) & 4) | (index < 0 ? 0 : (index >> 2) & 2) | (base >> 3);
     // A byte register of 4..7 needs a REX prefix to mean spl..dil.
     if (rex !== 0x40 || (size === 1 && src >= 4)) this.byte(rex);
@@ -249,44 +291,33 @@ export class Assembler {
   // ---- integer arithmetic
 
   alu(op: number, w: number, dst: number, src: number): void {
-    this.#rex(w, src, 0, dst);
-    this.byte((op << 3) | 1);
-    this.byte(0xc0 | ((src & 7) << 3) | (dst & 7));
+    this.#registers((op << 3) | 1, w, src, dst);
   }
 
   aluImm(op: number, w: number, dst: number, imm: number): void {
-    this.#rex(w, 0, 0, dst);
     if (imm >= -128 && imm <= 127) {
-      this.byte(0x83);
-      this.byte(0xc0 | (op << 3) | (dst & 7));
+      this.#registers(0x83, w, op, dst);
       this.byte(imm);
     } else {
-      this.byte(0x81);
-      this.byte(0xc0 | (op << 3) | (dst & 7));
+      this.#registers(0x81, w, op, dst);
       this.int32(imm);
     }
   }
 
   /** op dst, [base + disp] */
   aluMem(op: number, w: number, dst: number, base: number, disp: number): void {
-    this.#rex(w, dst, 0, base);
-    this.byte((op << 3) | 3);
-    this.#mem(dst, base, disp);
+    this.#memory((op << 3) | 3, w, dst, base, disp);
   }
 
   /** op dst, [base + index + disp] */
   aluMemIndex(op: number, w: number, dst: number, base: number, index: number, disp: number): void {
-    this.#rex(w, dst, index, base);
-    this.byte((op << 3) | 3);
-    this.#memIndex(dst, base, index, disp);
+    this.#indexed((op << 3) | 3, w, dst, base, index, disp);
   }
 
   /** op [base + disp], imm */
   aluMemImm(op: number, w: number, base: number, disp: number, imm: number): void {
-    this.#rex(w, 0, 0, base);
     const short = imm >= -128 && imm <= 127;
-    this.byte(short ? 0x83 : 0x81);
-    this.#mem(op, base, disp);
+    this.#memory(short ? 0x83 : 0x81, w, op, base, disp);
     if (short) this.byte(imm);
     else this.int32(imm);
   }
@@ -301,15 +332,11 @@ export class Assembler {
   }
 
   test(w: number, a: number, b: number): void {
-    this.#rex(w, b, 0, a);
-    this.byte(0x85);
-    this.byte(0xc0 | ((b & 7) << 3) | (a & 7));
+    this.#registers(0x85, w, b, a);
   }
 
   shiftImm(op: number, w: number, dst: number, count: number): void {
-    this.#rex(w, 0, 0, dst);
-    this.byte(0xc1);
-    this.byte(0xc0 | (op << 3) | (dst & 7));
+    this.#registers(0xc1, w, op, dst);
     this.byte(count);
   }
 
@@ -360,16 +387,15 @@ export class Assembler {
   extend(size: number, signed: boolean, dst: number, src: number): void {
     if (size === 4) {
       if (!signed) return this.movRR(0, dst, src);
-      this.#rex(1, dst, 0, src);
-      this.byte(0x63);
+      this.#registers(0x63, 1, dst, src);
     } else {
       const w = signed ? 1 : 0;
       const rex = 0x40 | (w << 3) | ((dst >> 1) & 4) | (src >> 3);
       if (rex !== 0x40 || (size === 1 && src >= 4)) this.byte(rex);
       this.byte(0x0f);
       this.byte((signed ? 0xbe : 0xb6) | (size >> 1));
+      this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
     }
-    this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
   }
 
   /** lzcnt (0xbd), tzcnt (0xbc), popcnt (0xb8). */
@@ -405,9 +431,7 @@ export class Assembler {
 
   /** jcc rel32 to be patched; returns the position of the displacement. */
   jcc(cc: number): number {
-    this.byte(0x0f);
-    this.byte(0x80 | cc);
-    this.pos += 4;
+    this.#put(0x800f | cc << 8, 6);
     return this.pos - 4;
   }
 
@@ -435,8 +459,7 @@ export class Assembler {
   }
 
   jccTo(cc: number, target: number): void {
-    this.byte(0x0f);
-    this.byte(0x80 | cc);
+    this.#put(0x800f | cc << 8, 2);
     this.int32(target - (this.pos + 4));
   }
 

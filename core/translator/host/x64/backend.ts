@@ -11,6 +11,7 @@ import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAU
 
 /** A block's code never exceeds this many bytes. */
 const MAX_BLOCK_BYTES = 1 << 17;
+const ENTRY_WORDS = BLOCK_TABLE_ENTRY_BYTES >> 2;
 /** Bytes for the walkers' addresses and, from FLAGS_TABLE on, the table of FP flags. */
 const WALKERS_BYTES = 4096;
 const FLAGS_TABLE = 64;
@@ -38,7 +39,6 @@ export class X64Backend implements Backend {
     this.#asm = new Assembler(new Uint8Array(code.buffer), code.address);
     this.#walkers = new Int32Array(data.buffer, 0, WALKERS_BYTES >> 2);
     this.#table = new Int32Array(data.buffer, WALKERS_BYTES, tableBytes >> 2);
-    this.#table.fill(-1); // no block has context -1
     this.exits = new ExitTables(
       new Int32Array(data.buffer, WALKERS_BYTES + tableBytes),
       data.address + WALKERS_BYTES + tableBytes,
@@ -55,6 +55,13 @@ export class X64Backend implements Backend {
     this.#emitter = new Emitter(ir, this.#asm, this.exits, this.#stubs);
     this.#stubEmitter = new Emitter(this.#stubIr, this.#asm, this.exits, this.#stubs);
     this.#firstBlock = this.#asm.pos;
+    this.#forgetWalkers();
+  }
+
+  /** Code may change its MMU index by itself: until an index is prepared, its walker finds nothing. */
+  #forgetWalkers(): void {
+    this.#prepared = 0;
+    for (let i = 0; i < MMU_INDEXES; i++) this.#walkers[2 * i] = this.#asm.base + this.#stubs.noWalk;
   }
 
   /** Host address of the code the engine enters through. */
@@ -69,13 +76,8 @@ export class X64Backend implements Backend {
   prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void {
     const mmuIndex = context & 3;
     if ((this.#prepared & (1 << mmuIndex)) !== 0) return;
-    if (this.#prepared === 0) {
-      // Code may change its MMU index by itself, so that all fetch walkers are needed from the start.
-      for (let i = 0; i < MMU_INDEXES; i++) {
-        this.#walkers[2 * i] = this.#asm.base + this.#emitWalker(frontEnd, TLB_FETCH, i, ram);
-      }
-    }
     this.#prepared |= 1 << mmuIndex;
+    this.#walkers[2 * mmuIndex] = this.#asm.base + this.#emitWalker(frontEnd, TLB_FETCH, mmuIndex, ram);
     for (const kind of [TLB_LOAD, TLB_STORE]) {
       this.#stubs.emitRefill(mmuIndex, kind, this.#emitWalker(frontEnd, kind, mmuIndex, ram));
     }
@@ -105,25 +107,28 @@ export class X64Backend implements Backend {
   }
 
   publish(pcLo: number, pcHi: number, ramPage: number, context: number, code: number): void {
-    const at = blockTableIndex(pcLo) * (BLOCK_TABLE_ENTRY_BYTES >> 2);
+    const at = blockTableIndex(pcLo) * ENTRY_WORDS;
     const table = this.#table;
+    if (table[at + 3] !== 0 && table[at + 4] !== code) table.copyWithin(at ^ ENTRY_WORDS, at, at + 5);
     table[at] = pcLo;
     table[at + 1] = pcHi;
     table[at + 2] = ramPage;
-    table[at + 3] = context;
+    table[at + 3] = context + 1;
     table[at + 4] = code;
   }
 
   retract(pcLo: number, pcHi: number, code: number): void {
-    const at = blockTableIndex(pcLo) * (BLOCK_TABLE_ENTRY_BYTES >> 2);
+    const first = blockTableIndex(pcLo) * ENTRY_WORDS;
     const table = this.#table;
-    if (table[at] === pcLo && table[at + 1] === pcHi && table[at + 4] === code) table[at + 3] = -1;
+    for (const at of [first, first ^ ENTRY_WORDS]) {
+      if (table[at] === pcLo && table[at + 1] === pcHi && table[at + 4] === code) table[at + 3] = 0;
+    }
   }
 
   clear(): void {
-    this.#table.fill(-1);
+    this.#table.fill(0);
     this.exits.clear();
-    this.#prepared = 0;
+    this.#forgetWalkers();
     this.#asm.pos = this.#firstBlock;
   }
 

@@ -152,8 +152,6 @@ function returnValue(e: Emitter, i: number): void {
 
 /** Registers this file's emitters. */
 export function registerControl(table: ((e: Emitter, i: number) => void)[]): void {
-  table[ir.OP_INSN] = (e, i) => e.startInstruction(i);
-  table[ir.OP_CONST] = () => {};
   table[ir.OP_GET] = get;
   table[ir.OP_SET] = set;
   table[ir.OP_TIME] = time;

@@ -11,7 +11,7 @@
  *             end of block           (a loop: jmp head)
  *             cold code
  */
-import { Ir, OP_INSN, OP_JUMP } from "../../ir.ts";
+import { Ir, OP_CONST, OP_INSN, OP_JUMP } from "../../ir.ts";
 import { STATE_EPOCH_CONTEXT, STATE_EXIT_ARG } from "../../layout.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
@@ -172,17 +172,16 @@ export class Emitter {
   #emitOps(n: number): void {
     const { ir, alloc } = this;
     for (let i = 0; i < n; i++) {
-      if (alloc.dead[i] !== 0) continue;
-      alloc.at = i;
-      EMIT[ir.op[i]](this, i);
-      if (ir.op[i] !== OP_INSN) alloc.done();
+      const op = ir.op[i];
+      if (op === OP_INSN) {
+        this.instruction = ir.a[i];
+        this.#insn = i;
+      } else if (op !== OP_CONST && alloc.dead[i] === 0) {
+        alloc.at = i;
+        EMIT[op](this, i);
+        alloc.done();
+      }
     }
-  }
-
-  /** A new guest instruction begins: exits from here on describe a new place. */
-  startInstruction(i: number): void {
-    this.instruction = this.ir.a[i];
-    this.#insn = i;
   }
 
   // ---- exits

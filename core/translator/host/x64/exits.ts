@@ -57,7 +57,9 @@ export class ExitTables {
   // ---- sites
 
   addSite(block: number, instruction: number, pcDelta: number, alloc: Allocator): number {
-    if ((this.#sitesEnd & (CHUNK - 1)) + MAX_SITE > CHUNK) this.#sitesEnd = (this.#sitesEnd | (CHUNK - 1)) + 1;
+    if ((this.#sitesEnd & (CHUNK - 1)) + MAX_SITE > CHUNK) {
+      this.#sitesEnd = (this.#sitesEnd | (CHUNK - 1)) + 1;
+    }
     const site = this.#sitesEnd;
     const chunk = this.#sites[site >> CHUNK_BITS] ??= new Uint16Array(CHUNK);
     const at = site & (CHUNK - 1);

@@ -1,8 +1,8 @@
 /**
  * Loops over memory without a TLB probe per access.
  *
- * In a loop, most addresses are a register that moves by a constant per round (or not at all) plus a constant.
- * All accesses through one register are a *stream*. Before the loop runs, the code checks for each stream
+ * In a loop, most addresses are a sum of registers that each move by a constant per round (or not at all), some
+ * of them shifted, plus a constant. All accesses through the same sum are a *stream*. Before the loop runs, the code checks for each stream
  * that everything one round touches lies in one page which the TLB has, and computes how many rounds that
  * stays true (nothing in the loop may touch the TLB meanwhile); the loop then runs so many rounds with nothing but a load of the page's addend per access. A
  * probe can fail only where it failed before too, so that the careful copy of the block (which probes, and
@@ -28,13 +28,26 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../layout.ts";
-import { ALU_AND, ALU_CMP, ALU_SUB, ALU_XOR, type Assembler, SHIFT_SHR } from "./assembler.ts";
+import {
+  ALU_ADD,
+  ALU_AND,
+  ALU_CMP,
+  ALU_SUB,
+  ALU_XOR,
+  type Assembler,
+  SHIFT_SHL,
+  SHIFT_SHR,
+} from "./assembler.ts";
 import { BUDGET, CC_A, CC_B, CC_NE, RAX, RCX, RDI, RDX, RSI, STATE, STATE_BIAS } from "./registers.ts";
 
 /** Largest step of a stream per round, in bytes, either way. */
 const MOST_STRIDE = 1024;
 /** Most bytes a stream may touch in a round. */
 const MOST_SPAN = 2048;
+/** Most registers in a sum. */
+const MOST_TERMS = 3;
+/** Largest shift of a register in a sum. */
+const MOST_SHIFT = 6;
 /** Fewer rounds than this are not worth the check. */
 const LEAST_ROUNDS = 3;
 const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
@@ -67,13 +80,18 @@ function excludes(op: number): boolean {
 export class Streams {
   /** How many there are. */
   count = 0;
-  readonly #slot = new Int32Array(MOST_STREAMS);
+  /** The sum a stream's addresses have in common: terms of slot << 3 | shift, in order. */
+  readonly #sums = new Int32Array(MOST_STREAMS * MOST_TERMS);
+  readonly #terms = new Int32Array(MOST_STREAMS);
   readonly #stride = new Int32Array(MOST_STREAMS);
   readonly #first = new Int32Array(MOST_STREAMS);
   readonly #end = new Int32Array(MOST_STREAMS);
   readonly #loads = new Uint8Array(MOST_STREAMS);
   readonly #stores = new Uint8Array(MOST_STREAMS);
   readonly #changed: number[] = [];
+  // The sum found last, and its constant.
+  readonly #sum = new Int32Array(MOST_TERMS);
+  #sumTerms = 0;
   #offset = 0;
 
   constructor(private readonly block: ir.Ir) {}
@@ -122,13 +140,11 @@ export class Streams {
   /** The stream an access belongs to, new if need be; -1 if its address is no stream's. */
   #streamOf(i: number): number {
     const { block } = this;
-    const base = this.#root(block.a[i]);
-    if (base < 0) return -1;
+    if (!this.#findSum(block.a[i])) return -1;
     const first = this.#offset + block.lo[i];
     const end = first + (block.c[i] & 15);
-    const slot = block.a[base];
     for (let s = 0; s < this.count; s++) {
-      if (this.#slot[s] !== slot) continue;
+      if (!this.#isSumOf(s)) continue;
       const from = Math.min(this.#first[s], first), to = Math.max(this.#end[s], end);
       if (to - from > MOST_SPAN) return -1;
       this.#first[s] = from;
@@ -136,10 +152,16 @@ export class Streams {
       return s;
     }
     if (this.count === MOST_STREAMS || Math.abs(first) > MOST_SPAN) return -1;
-    const stride = this.#strideOf(slot, base);
-    if (Math.abs(stride) > MOST_STRIDE) return -1;
-    const s = this.count++;
-    this.#slot[s] = slot;
+    const s = this.count;
+    const terms = this.#terms[s] = this.#sumTerms;
+    for (let t = 0; t < terms; t++) this.#sums[s * MOST_TERMS + t] = this.#sum[t];
+    let stride = 0;
+    for (let t = 0; t < terms; t++) {
+      const term = this.#sums[s * MOST_TERMS + t];
+      stride += this.#strideOf(term >> 3) * 2 ** (term & 7);
+    }
+    if (!(Math.abs(stride) <= MOST_STRIDE)) return -1;
+    this.count++;
     this.#stride[s] = stride;
     this.#first[s] = first;
     this.#end[s] = end;
@@ -147,25 +169,51 @@ export class Streams {
     return s;
   }
 
-  /** The `get` that a value is a constant away from (which is left in #offset); -1 if it is none. */
-  #root(v: number): number {
-    const { block } = this;
-    let offset = 0;
-    while (block.op[v] === ir.OP_ADD64 && block.isConst32(block.b[v])) {
-      offset += block.lo[block.b[v]];
-      v = block.a[v];
+  #isSumOf(s: number): boolean {
+    if (this.#terms[s] !== this.#sumTerms) return false;
+    for (let t = 0; t < this.#sumTerms; t++) {
+      if (this.#sums[s * MOST_TERMS + t] !== this.#sum[t]) return false;
     }
-    this.#offset = offset;
-    return block.op[v] === ir.OP_GET ? v : -1;
+    return true;
   }
 
-  /** What a round adds to a slot; more than allowed where that is not a constant. */
-  #strideOf(slot: number, get: number): number {
+  /** Takes a value apart into a sum of slots and a constant. False if it is none. */
+  #findSum(v: number): boolean {
+    this.#sumTerms = 0;
+    this.#offset = 0;
+    if (!this.#addTo(v, 0)) return false;
+    this.#sum.subarray(0, this.#sumTerms).sort();
+    return true;
+  }
+
+  /** Adds a value, shifted, to the sum. */
+  #addTo(v: number, shift: number): boolean {
+    const { block } = this;
+    switch (block.op[v]) {
+      case ir.OP_CONST:
+        this.#offset += block.lo[v] * 2 ** shift;
+        return block.isConst32(v) && Math.abs(this.#offset) < 2 ** 30;
+      case ir.OP_ADD64:
+        return this.#addTo(block.a[v], shift) && this.#addTo(block.b[v], shift);
+      case ir.OP_SHL64:
+        if (block.op[block.b[v]] !== ir.OP_CONST) return false;
+        shift += block.lo[block.b[v]] & 63;
+        return shift <= MOST_SHIFT && this.#addTo(block.a[v], shift);
+      case ir.OP_GET:
+        if (this.#sumTerms === MOST_TERMS) return false;
+        this.#sum[this.#sumTerms++] = block.a[v] << 3 | shift;
+        return true;
+    }
+    return false;
+  }
+
+  /** What a round adds to a slot; infinite where that is not a constant. */
+  #strideOf(slot: number): number {
     const { block } = this;
     for (let i = block.length - 1; i >= 0; i--) {
-      if (block.op[i] === ir.OP_SET && block.a[i] === slot) {
-        return this.#root(block.b[i]) === get ? this.#offset : MOST_STRIDE + 1;
-      }
+      if (block.op[i] !== ir.OP_SET || block.a[i] !== slot) continue;
+      const found = this.#findSum(block.b[i]) && this.#sumTerms === 1 && this.#sum[0] === slot << 3;
+      return found ? this.#offset : Infinity;
     }
     return 0;
   }
@@ -204,7 +252,13 @@ export class Streams {
     const { block } = this;
     const mmuIndex = block.context & 3;
     const stride = this.#stride[s];
-    asm.load(1, RDI, STATE, this.#slot[s] - STATE_BIAS);
+    for (let t = 0; t < this.#terms[s]; t++) {
+      const term = this.#sums[s * MOST_TERMS + t];
+      const r = t === 0 ? RDI : RAX;
+      asm.load(1, r, STATE, (term >> 3) - STATE_BIAS);
+      if ((term & 7) !== 0) asm.shiftImm(SHIFT_SHL, 1, r, term & 7);
+      if (t > 0) asm.alu(ALU_ADD, 1, RDI, RAX);
+    }
     asm.lea(1, RAX, RDI, this.#first[s]);
     asm.lea(1, RDX, RDI, this.#end[s] - 1);
     asm.movRR(1, RCX, RAX);

@@ -62,10 +62,10 @@ export const MXCSR_DEFAULT = 0x1f80;
 
 /** log2 of the number of entries in the table of blocks that the lookup stub searches. */
 export const BLOCK_TABLE_BITS = 16;
-/** Bytes per entry: pc (8), RAM page (4), context (4), code address (4), unused (12). */
+/** Bytes per entry: pc (8), RAM page (4), context + 1 (4; 0: empty), code address (4), unused (12). */
 export const BLOCK_TABLE_ENTRY_BYTES = 32;
 
-/** Index of a pc in the block table. */
+/** Index of a pc in the block table. A block is there, or in the other entry of that pair (index ^ 1). */
 export function blockTableIndex(pcLo: number): number {
   return ((pcLo >>> 1) ^ (pcLo >>> 13)) & ((1 << BLOCK_TABLE_BITS) - 1);
 }
@@ -90,6 +90,8 @@ export class Stubs {
   lookupIndirect = 0;
   /** Jumped to with the address of a cell in ecx; all state stored. */
   lookupCell = 0;
+  /** A page walker that leaves everything to the interpreter. */
+  noWalk = 0;
   #exit = 0;
   #dumpAndExit = 0;
   readonly #refill = new Int32Array(8);
@@ -122,6 +124,7 @@ export class Stubs {
     asm.mxcsr(3, STATE, at(STATE_HOST_FP_CONTROL));
     asm.mxcsr(2, STATE, at(STATE_HOST_FP_DEFAULT));
     for (const r of CALLEE_SAVED.toReversed()) asm.pop(r);
+    this.noWalk = asm.pos;
     asm.movImm(RAX, 0, 0);
     asm.ret();
 
@@ -235,13 +238,22 @@ export class Stubs {
     asm.alu(ALU_XOR, 0, RDX, RCX);
     asm.aluImm(ALU_AND, 0, RDX, (1 << BLOCK_TABLE_BITS) - 1);
     asm.shiftImm(SHIFT_SHL, 0, RDX, 5);
-    asm.aluMem(ALU_CMP, 1, RAX, RDX, this.blockTable);
-    const miss1 = asm.jcc(CC_NE);
-    asm.aluMem(ALU_CMP, 0, RDI, RDX, this.blockTable + 8);
-    const miss2 = asm.jcc(CC_NE);
     asm.extend(1, false, RCX, RBX);
-    asm.aluMem(ALU_CMP, 0, RCX, RDX, this.blockTable + 12);
-    const miss3 = asm.jcc(CC_NE);
+    asm.aluImm(ALU_ADD, 0, RCX, 1);
+    const misses: number[] = [];
+    let first = 0;
+    for (const way of [0, 1]) {
+      for (const miss of misses.splice(0)) asm.bind(miss);
+      if (way === 1) asm.aluImm(ALU_XOR, 0, RDX, BLOCK_TABLE_ENTRY_BYTES);
+      asm.aluMem(ALU_CMP, 1, RAX, RDX, this.blockTable);
+      misses.push(asm.jcc(CC_NE));
+      asm.aluMem(ALU_CMP, 0, RDI, RDX, this.blockTable + 8);
+      misses.push(asm.jcc(CC_NE));
+      asm.aluMem(ALU_CMP, 0, RCX, RDX, this.blockTable + 12);
+      if (way === 0) first = asm.jcc(CC_E);
+      misses.push(asm.jcc(CC_NE));
+    }
+    asm.bind(first);
     asm.load(0, RDX, RDX, this.blockTable + 16);
     const done = asm.jmp();
 
@@ -262,9 +274,7 @@ export class Stubs {
     asm.jccTo(CC_NE, found);
 
     asm.bind(exhausted);
-    asm.bind(miss1);
-    asm.bind(miss2);
-    asm.bind(miss3);
+    for (const miss of misses) asm.bind(miss);
     asm.store(1, STATE, at(STATE_PC), RAX);
     this.#exitWith(EXIT_LOOKUP);
     asm.bind(done);
