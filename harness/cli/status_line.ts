@@ -39,7 +39,7 @@ export class StatusLine {
 
   /** Erases the line for good. */
   close(): void {
-    clearInterval(this.#timer);
+    if (this.#timer !== undefined) clearInterval(this.#timer); // loading timers takes ms
     this.#erase();
   }
 

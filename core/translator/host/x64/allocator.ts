@@ -497,7 +497,7 @@ export class Allocator {
 
   #load(v: number, r: number): void {
     const { ir, asm } = this;
-    if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
+    if (ir.op[v] === OP_CONST) asm.movImmKeepFlags(r, ir.lo[v], ir.hi[v]);
     else this.#loadSlot(this.home[v], r);
   }
 

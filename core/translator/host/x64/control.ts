@@ -10,7 +10,7 @@ import {
 } from "../../layout.ts";
 import { ALU_AND, ALU_CMP, ALU_OR, ALU_SUB, SHIFT_SHL } from "./assembler.ts";
 import type { Emitter } from "./emitter.ts";
-import { compare } from "./integer.ts";
+import { compare, compareAgain } from "./integer.ts";
 import { takeBudgetBack } from "./streams.ts";
 import { BUDGET, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
 
@@ -34,7 +34,7 @@ export function emitJump(e: Emitter, lo: number, hi: number): void {
 /** Gives budget back; to what was put aside, where the budget register counts rounds that were paid for. */
 function refundIf(e: Emitter, i: number): void {
   const { asm } = e;
-  const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
+  const cc = compareAgain(e, i);
   const budget = e.streaming ? RCX : BUDGET;
   if (e.streaming) asm.load(0, RCX, STATE, BUDGET_ASIDE);
   asm.lea(0, RAX, budget, e.ir.d[i]);

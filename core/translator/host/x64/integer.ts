@@ -199,10 +199,25 @@ function select(e: Emitter, i: number): void {
   const { alloc, asm } = e;
   const x = alloc.ir.d[i], y = alloc.ir.lo[i];
   const rx = alloc.use(x), ry = alloc.use(y);
-  const cc = compare(e, alloc.ir.a[i], alloc.ir.b[i], alloc.ir.c[i]);
+  const cc = compareAgain(e, i);
   asm.movRR(1, RAX, ry);
   asm.cmov(cc, 1, RAX, rx);
   asm.movRR(1, alloc.define(), RAX);
+}
+
+/**
+ * Like {@linkcode compare} for the operands of op i, but without emitting a comparison that a selection just
+ * before has made: nothing emitted between selections and sets changes the flags.
+ */
+export function compareAgain(e: Emitter, i: number): number {
+  const block = e.ir;
+  const a = block.a[i], b = block.b[i], cond = block.c[i];
+  let j = i - 1;
+  while (j >= 0 && (block.op[j] === ir.OP_SET || block.op[j] === ir.OP_CONST)) j--;
+  const same = j >= 0 && block.op[j] === ir.OP_SELECT && e.alloc.dead[j] === 0 &&
+    block.a[j] === a && block.b[j] === b && block.c[j] === cond;
+  const swapped = block.op[a] === ir.OP_CONST && block.op[b] !== ir.OP_CONST && SWAPPED[cond] >= 0;
+  return same ? CC_OF_COND[swapped ? SWAPPED[cond] : cond] : compare(e, a, b, cond);
 }
 
 /** Registers this file's emitters. */
