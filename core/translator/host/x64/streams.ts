@@ -38,7 +38,7 @@ import {
   SHIFT_SHL,
   SHIFT_SHR,
 } from "./assembler.ts";
-import { BUDGET, CC_A, CC_B, CC_NE, RAX, RCX, RDI, RDX, RSI, STATE, STATE_BIAS } from "./registers.ts";
+import { BUDGET, CC_A, CC_B, CC_NE, CC_S, RAX, RCX, RDI, RDX, RSI, STATE, STATE_BIAS } from "./registers.ts";
 
 /** Largest step of a stream per round, in bytes, either way. */
 const MOST_STRIDE = 1024;
@@ -48,6 +48,11 @@ const MOST_SPAN = 2048;
 const MOST_TERMS = 3;
 /** Largest shift of a register in a sum. */
 const MOST_SHIFT = 6;
+/** In a term: it is subtracted. */
+const NEGATIVE = 8;
+/** Most rounds in one go, and the largest step of a 32-bit counter: their product is far from overflowing. */
+const MOST_ROUNDS = 1 << 20;
+const MOST_COUNT = 512;
 /** Fewer rounds than this are not worth the check. */
 const LEAST_ROUNDS = 3;
 const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
@@ -80,7 +85,7 @@ function excludes(op: number): boolean {
 export class Streams {
   /** How many there are. */
   count = 0;
-  /** The sum a stream's addresses have in common: terms of slot << 3 | shift, in order. */
+  /** The sum a stream's addresses have in common: terms of slot << 4 | NEGATIVE | shift, in order. */
   readonly #sums = new Int32Array(MOST_STREAMS * MOST_TERMS);
   readonly #terms = new Int32Array(MOST_STREAMS);
   readonly #stride = new Int32Array(MOST_STREAMS);
@@ -89,6 +94,8 @@ export class Streams {
   readonly #loads = new Uint8Array(MOST_STREAMS);
   readonly #stores = new Uint8Array(MOST_STREAMS);
   readonly #changed: number[] = [];
+  /** Slots that count in 32 bits: affine as long as they do not overflow. */
+  readonly #counters: number[] = [];
   // The sum found last, and its constant.
   readonly #sum = new Int32Array(MOST_TERMS);
   #sumTerms = 0;
@@ -104,6 +111,7 @@ export class Streams {
     const { block } = this;
     this.count = 0;
     this.#changed.length = 0;
+    this.#counters.length = 0;
     for (let i = 0; i < block.length; i++) {
       const op = streamed(block.op[i]);
       if (op === 0) {
@@ -158,7 +166,7 @@ export class Streams {
     let stride = 0;
     for (let t = 0; t < terms; t++) {
       const term = this.#sums[s * MOST_TERMS + t];
-      stride += this.#strideOf(term >> 3) * 2 ** (term & 7);
+      stride += this.#strideOf(term >> 4) * 2 ** (term & 7) * ((term & NEGATIVE) === 0 ? 1 : -1);
     }
     if (!(Math.abs(stride) <= MOST_STRIDE)) return -1;
     this.count++;
@@ -181,27 +189,30 @@ export class Streams {
   #findSum(v: number): boolean {
     this.#sumTerms = 0;
     this.#offset = 0;
-    if (!this.#addTo(v, 0)) return false;
+    if (!this.#addTo(v, 0, 0)) return false;
     this.#sum.subarray(0, this.#sumTerms).sort();
     return true;
   }
 
-  /** Adds a value, shifted, to the sum. */
-  #addTo(v: number, shift: number): boolean {
+  /** Adds a value, shifted and perhaps negated, to the sum. */
+  #addTo(v: number, shift: number, sign: number): boolean {
     const { block } = this;
+    const a = block.a[v], b = block.b[v];
     switch (block.op[v]) {
       case ir.OP_CONST:
-        this.#offset += block.lo[v] * 2 ** shift;
+        this.#offset += block.lo[v] * 2 ** shift * (sign === 0 ? 1 : -1);
         return block.isConst32(v) && Math.abs(this.#offset) < 2 ** 30;
       case ir.OP_ADD64:
-        return this.#addTo(block.a[v], shift) && this.#addTo(block.b[v], shift);
+        return this.#addTo(a, shift, sign) && this.#addTo(b, shift, sign);
+      case ir.OP_SUB64:
+        return this.#addTo(a, shift, sign) && this.#addTo(b, shift, sign ^ NEGATIVE);
       case ir.OP_SHL64:
-        if (block.op[block.b[v]] !== ir.OP_CONST) return false;
-        shift += block.lo[block.b[v]] & 63;
-        return shift <= MOST_SHIFT && this.#addTo(block.a[v], shift);
+        if (block.op[b] !== ir.OP_CONST) return false;
+        shift += block.lo[b] & 63;
+        return shift <= MOST_SHIFT && this.#addTo(a, shift, sign);
       case ir.OP_GET:
         if (this.#sumTerms === MOST_TERMS) return false;
-        this.#sum[this.#sumTerms++] = block.a[v] << 3 | shift;
+        this.#sum[this.#sumTerms++] = a << 4 | sign | shift;
         return true;
     }
     return false;
@@ -212,7 +223,16 @@ export class Streams {
     const { block } = this;
     for (let i = block.length - 1; i >= 0; i--) {
       if (block.op[i] !== ir.OP_SET || block.a[i] !== slot) continue;
-      const found = this.#findSum(block.b[i]) && this.#sumTerms === 1 && this.#sum[0] === slot << 3;
+      const v = block.b[i], counted = block.a[v];
+      if (block.op[v] === ir.OP_SEXT32 && block.op[counted] === ir.OP_ADD32) {
+        const from = block.a[counted], step = block.b[counted];
+        const counts = block.op[from] === ir.OP_GET && block.a[from] === slot && block.isConst32(step) &&
+          Math.abs(block.lo[step]) <= MOST_COUNT;
+        if (!counts) return Infinity;
+        if (!this.#counters.includes(slot)) this.#counters.push(slot);
+        return block.lo[step];
+      }
+      const found = this.#findSum(v) && this.#sumTerms === 1 && this.#sum[0] === slot << 4;
       return found ? this.#offset : Infinity;
     }
     return 0;
@@ -224,7 +244,15 @@ export class Streams {
    */
   emitCheck(asm: Assembler, careful: number[]): void {
     const instructions = this.block.instructions;
-    asm.movImm(RSI, 0x7fffff, 0); // rounds after the first
+    asm.movImm(RSI, MOST_ROUNDS, 0); // rounds after the first
+    for (const slot of this.#counters) {
+      // A sign-extended number well within 32 bits.
+      asm.loadSized(4, true, RAX, STATE, -1, slot - STATE_BIAS);
+      asm.aluMem(ALU_CMP, 1, RAX, STATE, slot - STATE_BIAS);
+      careful.push(asm.jcc(CC_NE));
+      asm.aluImm(ALU_ADD, 0, RAX, MOST_ROUNDS * MOST_COUNT);
+      careful.push(asm.jcc(CC_S));
+    }
     for (let s = 0; s < this.count; s++) this.#emitStream(asm, s, careful);
     asm.aluImm(ALU_CMP, 0, RSI, LEAST_ROUNDS);
     careful.push(asm.jcc(CC_B));
@@ -255,7 +283,8 @@ export class Streams {
     for (let t = 0; t < this.#terms[s]; t++) {
       const term = this.#sums[s * MOST_TERMS + t];
       const r = t === 0 ? RDI : RAX;
-      asm.load(1, r, STATE, (term >> 3) - STATE_BIAS);
+      asm.load(1, r, STATE, (term >> 4) - STATE_BIAS);
+      if ((term & NEGATIVE) !== 0) asm.group3(3, 1, r);
       if ((term & 7) !== 0) asm.shiftImm(SHIFT_SHL, 1, r, term & 7);
       if (t > 0) asm.alu(ALU_ADD, 1, RDI, RAX);
     }
