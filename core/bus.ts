@@ -55,6 +55,7 @@ export class Bus {
 
   /** Reads 1, 2 or 4 bytes from a device (not RAM); all ones where nothing is mapped. */
   readDevice(address: number, size: number): number {
+    this.deviceAccesses++;
     const m = this.find(address, size);
     if (!m) return size === 4 ? 0xffffffff : (1 << (8 * size)) - 1;
     return m.device.read(address - m.base, size) >>> 0;
@@ -62,6 +63,7 @@ export class Bus {
 
   /** Writes 1, 2 or 4 bytes to a device (not RAM); ignored where nothing is mapped. */
   writeDevice(address: number, value: number, size: number): void {
+    this.deviceAccesses++;
     const m = this.find(address, size);
     if (m) m.device.write(address - m.base, value >>> 0, size);
   }

@@ -33,8 +33,14 @@ export const STATE_ENTRY = 544;
 export const STATE_HOST_FP_CONTROL = 552;
 /** The same control word as the host's own code expects it (4 bytes). */
 export const STATE_HOST_FP_DEFAULT = 556;
+/** How often a TLB entry was filled (8 bytes). A statistic, no part of the architecture; likewise the next two. */
+export const STATE_TLB_FILLS = 560;
 /** Non-zero when an interrupt is pending and could be taken once enabled (an 8-byte slot; kept by the ISA). */
 export const STATE_INTERRUPT_PENDING = 568;
+/** How often the jump cache did not have the target of an indirect jump (8 bytes). */
+export const STATE_JUMP_CACHE_MISSES = 576;
+/** How often the cell of a direct jump to another page was empty or of another epoch (8 bytes). */
+export const STATE_CELL_MISSES = 584;
 /**
  * Host registers as generated code left them when it gave up in the middle of a block (16 integer, then 16
  * FP registers, eight bytes each): the engine writes what was not yet stored back into the state.

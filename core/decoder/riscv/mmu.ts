@@ -14,6 +14,7 @@ import {
   STATE_EPOCH_CONTEXT,
   STATE_JUMP_CACHE,
   STATE_TLB,
+  STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
   TLB_ENTRIES,
   TLB_FETCH,
@@ -63,6 +64,7 @@ const OFFSET_HI = [0, 0, 0, 0x7f, 0xffff];
 
 const ENTRY_MASK = (TLB_ENTRIES - 1) << 2;
 const TOUCHED = STATE_TLB_TOUCHED >> 2;
+const FILLS = STATE_TLB_FILLS >> 2;
 const CHUNK_WORDS = TLB_ENTRIES / 64 * 4;
 
 /** Index (in words) of the TLB entry that a virtual address may occupy in the table at byte offset `table`. */
@@ -228,6 +230,7 @@ export class Mmu {
     }
     s[entry] = lo;
     s[entry + 1] = hi;
+    if (++s[FILLS] === 0) s[FILLS + 1]++;
     const chunk = (lo >>> 16) & 63;
     s[TOUCHED + 2 * (3 * index + kind) + (chunk >> 5)] |= 1 << chunk;
     if (this.#level > 0) {

@@ -28,6 +28,7 @@ import {
 import {
   STATE_EPOCH_CONTEXT,
   STATE_SCRATCH,
+  STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
   TLB_ENTRIES,
   TLB_FETCH,
@@ -224,6 +225,7 @@ class Walker {
     const touched = this.#stateAddress(STATE_TLB_TOUCHED + 8 * (3 * this.mmuIndex + kind));
     const chunk = ir.bin(OP_SHL64, ir.const(1), ir.bin(OP_SHR64, virtual, ir.const(16)));
     ir.hostStore(8, touched, 0, ir.bin(OP_OR64, ir.hostLoad(8, false, touched, 0), chunk));
+    ir.set(STATE_TLB_FILLS, ir.bin(OP_ADD64, ir.get(STATE_TLB_FILLS), ir.const(1)));
     if (kind === TLB_FETCH) ir.return(ir.bin(OP_ADD64, ramPage, ir.const(1)));
     else ir.return(ir.bin(OP_ADD64, host, ir.bin(OP_AND64, virtual, ir.const(4095))));
   }

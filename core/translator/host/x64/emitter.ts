@@ -187,9 +187,9 @@ export class Emitter {
   // ---- exits
 
   /** An exit site at the start of the current instruction, with what is dirty now. */
-  #newSite(): number {
+  #newSite(always = false): number {
     const delta = (this.ir.lo[this.#insn] - this.pcLo) | 0;
-    return this.exits.addSite(this.#blockId, this.instruction, delta, this.alloc);
+    return this.exits.addSite(this.#blockId, this.instruction, delta, always, this.alloc);
   }
 
   /** On a TLB miss (jump at `from`): refill and come back here, or leave. */
@@ -225,7 +225,7 @@ export class Emitter {
 
   /** Leaves unconditionally: the interpreter executes the current instruction. */
   interpretHere(): void {
-    this.asm.movImm(RAX, this.#newSite(), 0);
+    this.asm.movImm(RAX, this.#newSite(true), 0);
     this.asm.jmpTo(this.stubs.site);
   }
 

@@ -8,7 +8,7 @@ import { STATE_REGISTER_DUMP } from "../../layout.ts";
 /** Bytes of a cell: epoch and context (4), unused (4), code address (8), pc (8), unused (8). */
 export const CELL_BYTES = 32;
 
-// Site records, in halfwords: block (low), block (high) | instruction << 4, pc delta, end of the record, then
+// Site records, in halfwords: block (low), block (high) | 4 if always | instruction << 4, pc delta, end of the record, then
 // per dirty slot its number << 6 | where it is (see Allocator.describe), then a constant's two or four halves.
 const SITE_HEADER = 4;
 /** Where it is: a constant whose high half is the sign of its low half. */
@@ -56,7 +56,8 @@ export class ExitTables {
 
   // ---- sites
 
-  addSite(block: number, instruction: number, pcDelta: number, alloc: Allocator): number {
+  /** @param always Whether the instruction is never executed by generated code. */
+  addSite(block: number, instruction: number, pcDelta: number, always: boolean, alloc: Allocator): number {
     if ((this.#sitesEnd & (CHUNK - 1)) + MAX_SITE > CHUNK) {
       this.#sitesEnd = (this.#sitesEnd | (CHUNK - 1)) + 1;
     }
@@ -82,7 +83,7 @@ export class ExitTables {
       chunk[n++] = hi >> 16;
     }
     chunk[at] = block;
-    chunk[at + 1] = block >> 16 | instruction << 4;
+    chunk[at + 1] = block >> 16 | (always ? 4 : 0) | instruction << 4;
     chunk[at + 2] = pcDelta;
     chunk[at + 3] = n - at;
     this.#sitesEnd += n - at;
@@ -94,7 +95,12 @@ export class ExitTables {
   }
 
   siteBlock(site: number): number {
-    return this.#site(site, 0) | (this.#site(site, 1) & 15) << 16;
+    return this.#site(site, 0) | (this.#site(site, 1) & 3) << 16;
+  }
+
+  /** Whether generated code never executes the instruction. */
+  siteAlways(site: number): boolean {
+    return (this.#site(site, 1) & 4) !== 0;
   }
 
   siteInstruction(site: number): number {

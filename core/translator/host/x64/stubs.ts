@@ -7,6 +7,7 @@
 import {
   JUMP_CACHE_BITS,
   STATE_BUDGET,
+  STATE_CELL_MISSES,
   STATE_ENTRY,
   STATE_EPOCH_CONTEXT,
   STATE_EXIT_ARG,
@@ -14,6 +15,7 @@ import {
   STATE_HOST_FP_CONTROL,
   STATE_HOST_FP_DEFAULT,
   STATE_JUMP_CACHE,
+  STATE_JUMP_CACHE_MISSES,
   STATE_PC,
   STATE_REGISTER_DUMP,
   STATE_SCRATCH,
@@ -147,6 +149,7 @@ export class Stubs {
     this.#exitWith(EXIT_LEAVE);
 
     this.lookupIndirect = asm.pos;
+    asm.aluMemImm(ALU_ADD, 1, STATE, at(STATE_JUMP_CACHE_MISSES), 1);
     this.#lookup();
     // Fill the jump-cache entry.
     asm.movRR(0, RCX, RAX);
@@ -158,6 +161,7 @@ export class Stubs {
     asm.jmpReg(RDX);
 
     this.lookupCell = asm.pos;
+    asm.aluMemImm(ALU_ADD, 1, STATE, at(STATE_CELL_MISSES), 1);
     asm.movRR(0, R12, RCX);
     asm.load(1, RAX, R12, 16);
     this.#lookup();
