@@ -67,7 +67,10 @@ export function programTable(programs: readonly MeasuredProgram[]): string {
 const COUNTERS: Readonly<Record<string, string>> = {
   instructions: "instructions retired",
   tlbFills: "TLB fills",
-  exitsLookup: "exits to TypeScript: jump-cache miss",
+  jumpCacheMisses: "jump-cache misses",
+  cellMisses: "jumps to other pages looked up",
+  exitsTlbFill: "exits to TypeScript: TLB fill",
+  exitsLookup: "exits to TypeScript: no block known",
 };
 
 /** The engine's counters, in words: "exitsLink" is "exits to TypeScript: link". */

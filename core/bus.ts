@@ -22,6 +22,8 @@ export interface Mapping {
 
 /** The address map of one machine. */
 export class Bus {
+  /** Reads and writes of devices so far; a statistic. */
+  deviceAccesses = 0;
   readonly #mappings: Mapping[] = [];
 
   constructor(readonly ram: GuestRam) {}

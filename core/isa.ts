@@ -43,6 +43,8 @@ export interface Vcpu {
   waiting: boolean;
   /** Not executing until another vCPU or the board starts it. */
   stopped: boolean;
+  /** Exceptions raised so far, interrupts not counted; a statistic. */
+  readonly exceptions: number;
 
   /**
    * Interprets at most `budget` instructions, adding each to the clock. Returns early when

@@ -16,6 +16,7 @@ import { Ir, OP_JUMP } from "../../core/translator/ir.ts";
 import {
   JUMP_CACHE_BITS,
   STATE_BUDGET,
+  STATE_CELL_MISSES,
   STATE_ENTRY,
   STATE_EPOCH_CONTEXT,
   STATE_EXIT_ARG,
@@ -23,8 +24,10 @@ import {
   STATE_HOST_FP_CONTROL,
   STATE_HOST_FP_DEFAULT,
   STATE_JUMP_CACHE,
+  STATE_JUMP_CACHE_MISSES,
   STATE_PC,
   STATE_TIME_AT_ZERO,
+  STATE_TLB_FILLS,
 } from "../../core/translator/layout.ts";
 import type { Engine } from "../engine.ts";
 import { allocateCode, nativeEntry } from "../ffi/memory.ts";
@@ -45,6 +48,10 @@ const COLD_SAMPLES = 2;
  */
 const LAST_SAMPLE = 8;
 
+/** Every so many translations one is timed. */
+const TIMED_EVERY = 8;
+
+const TLB_FILLS = STATE_TLB_FILLS >> 2;
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
 
@@ -73,12 +80,26 @@ export class DbtEngine implements Engine {
   #traces = 0;
   #translated = 0;
   #translatedInstructions = 0;
-  #translationMs = 0;
+  // What some translations took: reading the clock costs as much as a few instructions' translation.
+  #timedMs = 0;
+  #timedInstructions = 0;
   #dropped = 0;
   #clears = 0;
   #entries = 0;
   #interpreted = 0;
+  #codeWrites = 0;
   readonly #exits = new Float64Array(8);
+  readonly #sites = {
+    exitsDevice: 0,
+    exitsException: 0,
+    /** Instructions that are never translated. */
+    exitsSystem: 0,
+    exitsCodeWrite: 0,
+    /** TLB misses that the walker leaves to the interpreter. */
+    exitsTlbFill: 0,
+    /** Operands that are too rare to translate for, accesses that cross pages. */
+    exitsOther: 0,
+  };
 
   constructor(machine: Machine, options: DbtOptions = {}) {
     this.#machine = machine;
@@ -180,7 +201,7 @@ export class DbtEngine implements Engine {
           state[PC_LO] = low | 0;
           state[PC_HI] = (blocks.pcHi[block] + Math.floor(low / 0x100000000)) | 0;
           clock.instructions += budget - left;
-          this.#interpret(vcpu, 1);
+          this.#interpretSite(vcpu, exits.siteAlways(argument));
           return;
         }
         case EXIT_LOOKUP:
@@ -266,6 +287,22 @@ export class DbtEngine implements Engine {
     vcpu.interpret(budget);
   }
 
+  /** Interprets the instruction that code stopped at, and counts what made that necessary. */
+  #interpretSite(vcpu: Vcpu, always: boolean): void {
+    const { bus } = this.#machine;
+    const { state } = vcpu;
+    const { exceptions } = vcpu, { deviceAccesses } = bus;
+    const fills = state[TLB_FILLS], codeWrites = this.#codeWrites;
+    this.#interpret(vcpu, 1);
+    const sites = this.#sites;
+    if (vcpu.exceptions !== exceptions) sites.exitsException++;
+    else if (bus.deviceAccesses !== deviceAccesses) sites.exitsDevice++;
+    else if (this.#codeWrites !== codeWrites) sites.exitsCodeWrite++;
+    else if (always) sites.exitsSystem++;
+    else if (state[TLB_FILLS] !== fills) sites.exitsTlbFill++;
+    else sites.exitsOther++;
+  }
+
   /** The code for a block, translated if need be. */
   #codeAt(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const found = this.#blocks.find(offset, pcLo, pcHi, context);
@@ -278,11 +315,12 @@ export class DbtEngine implements Engine {
   }
 
   #translate(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
-    const started = performance.now();
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context, frontEnd, ram);
+    const timed = this.#translated % TIMED_EVERY === 0;
+    const started = timed ? performance.now() : 0;
     ir.begin(context);
     frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir);
     let code = backend.emit(blocks.next, pcLo, pcHi, false);
@@ -294,7 +332,10 @@ export class DbtEngine implements Engine {
     this.#samples[this.#add(offset, pcLo, pcHi, context, code)] = 0;
     this.#translated++;
     this.#translatedInstructions += ir.instructions;
-    this.#translationMs += performance.now() - started;
+    if (timed) {
+      this.#timedMs += performance.now() - started;
+      this.#timedInstructions += ir.instructions;
+    }
     return code;
   }
 
@@ -334,6 +375,7 @@ export class DbtEngine implements Engine {
 
   /** The guest, a device or a test is about to write to a page with code. */
   #codeWritten(offset: number, size: number): void {
+    this.#codeWrites++;
     const { ram, vcpus } = this.#machine;
     const page = Math.floor(offset / PAGE_SIZE);
     if (this.#blocks.givesUp(page)) {
@@ -367,18 +409,30 @@ export class DbtEngine implements Engine {
       blocksTranslated: this.#translated,
       loopsTraced: this.#traces,
       instructionsTranslated: this.#translatedInstructions,
-      translationMs: this.#translationMs,
+      translationMs: this.#timedMs / (this.#timedInstructions || 1) * this.#translatedInstructions,
       codeBytes: this.#backend.codeBytes,
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
       entries: this.#entries,
       exitsBudget: this.#exits[EXIT_BUDGET],
-      exitsSite: this.#exits[EXIT_SITE],
+      ...this.#sites,
       exitsLink: this.#exits[EXIT_LINK],
       exitsLookup: this.#exits[EXIT_LOOKUP],
       exitsLeave: this.#exits[EXIT_LEAVE],
       interpreted: this.#interpreted,
+      tlbFills: this.#count(STATE_TLB_FILLS),
+      jumpCacheMisses: this.#count(STATE_JUMP_CACHE_MISSES),
+      cellMisses: this.#count(STATE_CELL_MISSES),
     };
+  }
+
+  /** A counter in the state blocks of all vCPUs. */
+  #count(offset: number): number {
+    let sum = 0;
+    for (const { state } of this.#machine.vcpus) {
+      sum += (state[offset >> 2] >>> 0) + state[(offset >> 2) + 1] * 0x100000000;
+    }
+    return sum;
   }
 
   dispose(): void {

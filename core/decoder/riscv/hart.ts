@@ -112,6 +112,7 @@ export interface RiscvHartSave {
 export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart {
   waiting = false;
   stopped = false;
+  exceptions = 0;
   pcLo = 0;
   pcHi = 0;
   nextLo = 0;
@@ -403,6 +404,7 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
 
   /** Raises an exception in the current instruction. */
   override trap(cause: number, tvalLo: number, tvalHi: number): void {
+    this.exceptions++;
     const from = this.state[S_PRIV >> 2];
     enterTrap(this, cause, tvalLo, tvalHi, false);
     const same = this.nextLo === this.pcLo && this.nextHi === this.pcHi && this.state[S_PRIV >> 2] === from;
