@@ -79,7 +79,7 @@ export class GuestRam {
     this.#pages = host.allocate(size);
     this.#codePages = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
     this.u8 = new Uint8Array(this.#pages.buffer, 0, size);
-    this.i32 = new Int32Array(this.#pages.buffer, 0, size >>> 2);
+    this.i32 = new Int32Array(this.#pages.buffer, 0, size / 4);
     this.view = new DataView(this.#pages.buffer, 0, size);
     this.hostAddress = this.#pages.address;
     this.codePages = new Uint8Array(this.#codePages.buffer);

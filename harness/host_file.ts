@@ -23,7 +23,7 @@ export class HostFile implements ImageFile {
 
   /** @throws {InputError} when the file is no longer what it was. */
   read(end: number, take: (piece: Uint8Array) => void): void {
-    using file = Deno.openSync(this.path);
+    using file = this.#open();
     const { size, mtime } = file.statSync();
     if (size !== this.length || mtime?.getTime() !== this.#modifiedMs) throw this.#changed();
     const buffer = new Uint8Array(Math.min(PIECE_BYTES, end));
@@ -35,7 +35,16 @@ export class HostFile implements ImageFile {
     }
   }
 
-  #changed(): InputError {
-    return new InputError(`${this.name} has changed since the machine was made; make another machine.`);
+  #open(): Deno.FsFile {
+    try {
+      return Deno.openSync(this.path);
+    } catch (cause) {
+      throw this.#changed(cause);
+    }
+  }
+
+  #changed(cause?: unknown): InputError {
+    const problem = "has changed since the machine was made; make another machine";
+    return new InputError(`${this.name} ${problem}.`, { cause });
   }
 }

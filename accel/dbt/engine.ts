@@ -8,7 +8,7 @@
  */
 import type { FrontEnd, MachineContext, Trace, Vcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
-import { PAGE_SIZE } from "../../core/memory.ts";
+import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
 import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../core/translator/backend.ts";
 import { BlockCache, MAX_BLOCKS } from "../../core/translator/block_cache.ts";
 import { X64Backend } from "../../core/translator/host/x64/backend.ts";
@@ -54,11 +54,14 @@ const TIMED_EVERY = 8;
 const TLB_FILLS = STATE_TLB_FILLS >> 2;
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
+const FIRST_EPOCH = 1 << 8;
 
 /** How eagerly the translator works. It changes nothing a guest can see. */
 export interface DbtOptions {
   /** Code is left at least every so many instructions, to see where it is. @default 500000 */
   readonly sampleInstructions?: number;
+  /** Bytes of memory for generated code; when it is full, all code is thrown away. @default 96 MiB */
+  readonly codeBytes?: number;
 }
 
 /** Translating engine for x86-64 Linux hosts. */
@@ -72,7 +75,7 @@ export class DbtEngine implements Engine {
   readonly #blocks: BlockCache;
   readonly #enter: (() => void)[] = [];
   readonly #sampleInstructions: number;
-  readonly #code = allocateCode(CODE_BYTES);
+  readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
   /** Samples seen per block, up to {@linkcode LAST_SAMPLE}. */
   readonly #samples = new Uint8Array(MAX_BLOCKS);
@@ -104,6 +107,7 @@ export class DbtEngine implements Engine {
   constructor(machine: Machine, options: DbtOptions = {}) {
     this.#machine = machine;
     this.#sampleInstructions = options.sampleInstructions ?? 500_000;
+    this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = machine.isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data, entry: nativeEntry }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
@@ -127,6 +131,8 @@ export class DbtEngine implements Engine {
     const { state } = vcpu;
     const enter = this.#enter[vcpu.index];
     const end = clock.instructions + budget;
+    // Half of all epochs are used up: begin anew long before they could repeat.
+    if (state[EPOCH_CONTEXT] < 0) this.#clear();
     while (!control.yield && !clock.deadlineMoved && !vcpu.waiting && !vcpu.stopped) {
       const left = end - clock.instructions;
       if (left <= 0) return;
@@ -400,7 +406,7 @@ export class DbtEngine implements Engine {
     ram.codePages.fill(0);
     for (const v of vcpus) {
       emptyJumpCache(v.state);
-      v.state[EPOCH_CONTEXT] += 256;
+      v.state[EPOCH_CONTEXT] = FIRST_EPOCH | v.state[EPOCH_CONTEXT] & 255;
     }
   }
 

@@ -38,9 +38,9 @@ Deno.test("translation time is per guest instruction, from the engine's counters
 });
 
 Deno.test("counters are named in words", () => {
-  const table = counterTable({ blocksTranslated: 12345, exitsSite: 2, exitsLookup: 3 });
+  const table = counterTable({ blocksTranslated: 12345, exitsDevice: 2, jumpCacheMisses: 3 });
   assertStringIncludes(table, "\nblocks translated ");
   assertStringIncludes(table, " 12,345\n");
-  assertStringIncludes(table, "exits to TypeScript: site");
-  assertStringIncludes(table, "exits to TypeScript: jump-cache miss");
+  assertStringIncludes(table, "exits to TypeScript: device");
+  assertStringIncludes(table, "jump-cache misses");
 });

@@ -101,14 +101,16 @@ export async function debianMachine(
   engine: "dbt" | "interpreter",
   guest: DebianGuest,
   vcpus = 1,
+  dbt?: DbtOptions,
 ): Promise<GuestMachine> {
-  return await guestMachine(engine, {
+  const options = {
     ramBytes: 256 * 2 ** 20,
     vcpus,
     kernel: await Deno.readFile(guest.kernel),
     initrd: await Deno.readFile(guest.initrd),
     append: "console=ttyS0 halt",
-  });
+  };
+  return await guestMachine(engine, options, dbt);
 }
 
 function hexDigest(digest: ArrayBuffer): string {

@@ -32,7 +32,7 @@ export class RiscvFrontEnd implements FrontEnd {
    * @param ram Where instructions are taken from.
    */
   constructor(private readonly ram: GuestRam) {
-    this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size >> 1);
+    this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size / 2);
   }
 
   translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { gzipSync } from "node:zlib";
+import type { ImageBytes, ImageFile } from "../../../core/boot/image_file.ts";
 import { ImageError } from "../../../core/boot/image_error.ts";
 import { loadKernel, placeSegments } from "../../../core/boot/kernel.ts";
 import { GuestRam, plainMemory } from "../../../core/memory.ts";
@@ -7,7 +8,7 @@ import { buildElf, buildLinuxImage, bytesOf, noise } from "./images.ts";
 
 const MIB = 2 ** 20;
 const BASE = 0x8000_0000;
-const load = (bytes: Uint8Array, ramBytes = 16 * MIB) =>
+const load = (bytes: ImageBytes, ramBytes = 16 * MIB) =>
   loadKernel(bytes, { file: "k", arch: "riscv64", ramBase: BASE, ramBytes });
 const refused = (bytes: Uint8Array, message: string, ramBytes?: number) =>
   assertRejects(() => load(bytes, ramBytes), ImageError, message);
@@ -23,6 +24,43 @@ Deno.test("a Linux Image goes to its text offset and claims the memory its heade
 Deno.test("a compressed Image is the same kernel", async () => {
   const image = buildLinuxImage({ imageSize: 0x5000n });
   const kernel = await load(new Uint8Array(gzipSync(image)));
+  assertEquals([kernel.format, kernel.segments[0].bytes], ["linux", image]);
+});
+
+/** An image file that counts how often it is read. */
+class TestFile implements ImageFile {
+  reads = 0;
+  constructor(private readonly bytes: Uint8Array, private readonly pieceBytes: number) {}
+  get length(): number {
+    return this.bytes.length;
+  }
+  read(end: number, take: (piece: Uint8Array) => void): void {
+    this.reads++;
+    for (let at = 0; at < end; at += this.pieceBytes) {
+      take(this.bytes.slice(at, Math.min(at + this.pieceBytes, end)));
+    }
+  }
+}
+
+Deno.test("an Image in a file stays there, and is read whenever it is placed", async () => {
+  const image = buildLinuxImage({ imageSize: 0x5000n });
+  image.set(noise(3000), 1000);
+  const file = new TestFile(image, 1001);
+  const kernel = await load(file);
+  assertEquals([kernel.format, kernel.segments[0].bytes], ["linux", file]);
+  const ram = new GuestRam(plainMemory, BASE, 4 * MIB);
+  for (const fresh of [true, false]) {
+    const before = file.reads;
+    placeSegments(ram, kernel.segments, fresh);
+    assertEquals(file.reads, before + 1);
+    assertEquals(ram.read(kernel.start, image.length), image);
+    ram.u8.fill(0xee);
+  }
+});
+
+Deno.test("a file of another format is read whole", async () => {
+  const image = buildLinuxImage({ imageSize: 0x5000n });
+  const kernel = await load(new TestFile(new Uint8Array(gzipSync(image)), 100));
   assertEquals([kernel.format, kernel.segments[0].bytes], ["linux", image]);
 });
 
@@ -111,6 +149,19 @@ Deno.test("a truncated Linux Image is refused", async () => {
   await refused(image.subarray(0, 2000), "k is truncated: it has 2000 of 4096 bytes");
   await refused(image.subarray(0, 0x3e), "k is truncated");
   await refused(image.subarray(0, 0x44), "k is truncated");
+});
+
+Deno.test("in fresh RAM, pages of zeros are not written", () => {
+  const ram = new GuestRam(plainMemory, BASE, MIB);
+  ram.u8.fill(0xff);
+  const bytes = new Uint8Array(4 * 4096 + 3);
+  bytes[4096 + 4095] = 1;
+  bytes[4 * 4096 + 2] = 2;
+  placeSegments(ram, [{ address: BASE + 8, bytes, memoryBytes: bytes.length }], true);
+  const written = (page: number) => ram.u8.subarray(page * 4096 + 8, page * 4096 + 4096).includes(0);
+  assertEquals([0, 1, 2, 3, 4].map(written), [false, false, true, false, true]);
+  assertEquals(ram.u8[8 + 4096 + 4095], 1);
+  assertEquals(ram.u8[8 + 4 * 4096 + 2], 2);
 });
 
 Deno.test("placing writes the bytes, and zeros where RAM may hold something", () => {

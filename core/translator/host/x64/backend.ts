@@ -9,8 +9,8 @@ import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
 import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAULT, Stubs } from "./stubs.ts";
 
-/** A block's code never exceeds this many bytes. */
-const MAX_BLOCK_BYTES = 1 << 17;
+/** A block's code never exceeds this many bytes: two copies of a trace that stores every register at every exit. */
+const MAX_BLOCK_BYTES = 1 << 19;
 const ENTRY_WORDS = BLOCK_TABLE_ENTRY_BYTES >> 2;
 /** Bytes for the walkers' addresses and, from FLAGS_TABLE on, the table of FP flags. */
 const WALKERS_BYTES = 4096;
