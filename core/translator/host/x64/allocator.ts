@@ -8,8 +8,9 @@
  * dump by a table ({@linkcode Allocator.describe}).
  */
 import { Ir, IR_CAPACITY, OP_CONST, OP_FGET, OP_FSET, OP_GET, OP_INSN, OP_SET } from "../../ir.ts";
-import { DEFINES_FP, LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
+import { DEFINES_FP, LEAVES, OP_INFO, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
 import { STATE_SCRATCH, STATE_SCRATCH_BYTES } from "../../layout.ts";
+import { Liveness, NEVER } from "../../liveness.ts";
 import type { Assembler } from "./assembler.ts";
 import { FIRST_VALUE_XMM, RAX, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
 
@@ -17,8 +18,6 @@ const SLOTS = 512;
 /** XMM register n is register number XMM + n here. */
 export const XMM = 16;
 const NONE = -1;
-/** In place of an op's index: no use follows. */
-const NEVER = 0x7fff;
 const FIRST_SPILL = STATE_SCRATCH + 16;
 const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
 
@@ -33,20 +32,13 @@ export const WHERE_CONST = 48;
 
 /** Liveness and register assignment for one block at a time. */
 export class Allocator {
-  /** Index of the last op that uses a value; -1 if none does. */
-  readonly lastUse: Int32Array = new Int32Array(IR_CAPACITY);
-  // Where the value of each operand field of an op is used next after that op, and, while a block is emitted,
-  // where each value is used next.
-  readonly #nextA = new Int16Array(IR_CAPACITY);
-  readonly #nextB = new Int16Array(IR_CAPACITY);
-  readonly #nextC = new Int16Array(IR_CAPACITY);
-  readonly #nextD = new Int16Array(IR_CAPACITY);
-  readonly #nextLo = new Int16Array(IR_CAPACITY);
-  readonly #next = new Int16Array(IR_CAPACITY);
+  readonly #live = new Liveness();
+  readonly #lastUse = this.#live.lastUse;
+  readonly #next = this.#live.next;
+  /** 1 where an op is dead and emits nothing. */
+  readonly dead: Uint8Array = this.#live.dead;
   /** Register a value is in, or -1. */
   readonly reg: Int8Array = new Int8Array(IR_CAPACITY);
-  /** 1 where an op is dead and emits nothing. */
-  readonly dead: Uint8Array = new Uint8Array(IR_CAPACITY);
   /** State offset a value can be reloaded from, or -1. */
   readonly home: Int32Array = new Int32Array(IR_CAPACITY);
   /** Number of dirty slots that hold a value. */
@@ -60,15 +52,12 @@ export class Allocator {
   readonly #spillUsed = new Uint8Array(SPILLS);
   #pinned = 0;
   #nextXmmVictim = 0;
-  // Liveness of slots, backwards: the count of leaving ops seen when the slot's later set was.
-  readonly #setSeen = new Int32Array(SLOTS);
-  readonly #setStamp = new Int32Array(SLOTS);
   // Slots that a loop carries in registers from one round to the next: slot, register, value at the head.
   readonly #carriedSlot = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
   readonly #carriedReg = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
   readonly #carriedValue = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
   #carried = 0;
-  readonly #uses = new Int32Array(IR_CAPACITY);
+  readonly #uses = this.#live.uses;
   /** The op being emitted. */
   at = 0;
 
@@ -76,54 +65,17 @@ export class Allocator {
 
   /** Starts a block: liveness, dead code, empty registers. */
   begin(): void {
-    const { ir, lastUse, dead } = this;
-    const n = ir.length;
+    const n = this.ir.length;
     this.#stamp++;
     this.#dirtyLength = 0;
     this.#holder.fill(NONE);
     this.#spillUsed.fill(0);
     this.#pinned = 0;
-    lastUse.fill(-1, 0, n);
     this.reg.fill(NONE, 0, n);
     this.home.fill(NONE, 0, n);
     this.dirtyCount.fill(0, 0, n);
-    dead.fill(0, 0, n);
-    const next = this.#next;
-    next.fill(NEVER, 0, n);
     this.#carried = 0;
-    let leaving = 0;
-    for (let i = n - 1; i >= 0; i--) {
-      const op = ir.op[i];
-      const info = OP_INFO[op];
-      if (op === OP_SET || op === OP_FSET) {
-        if (!ir.stub) {
-          const s = ir.a[i] >> 3;
-          if (this.#setStamp[s] === this.#stamp && this.#setSeen[s] === leaving) {
-            dead[i] = 1;
-            continue;
-          }
-          this.#setStamp[s] = this.#stamp;
-          this.#setSeen[s] = leaving;
-        }
-      } else if ((info & PURE) !== 0 && lastUse[i] < 0) {
-        dead[i] = 1;
-        continue;
-      }
-      if ((info & LEAVES) !== 0) leaving++;
-      if ((info & USES_A) !== 0 && ir.a[i] >= 0) this.#nextA[i] = this.#usedAt(ir.a[i], i);
-      if ((info & USES_B) !== 0) this.#nextB[i] = this.#usedAt(ir.b[i], i);
-      if ((info & USES_C) !== 0) this.#nextC[i] = this.#usedAt(ir.c[i], i);
-      if ((info & USES_D) !== 0) this.#nextD[i] = this.#usedAt(ir.d[i], i);
-      if ((info & USES_LO) !== 0) this.#nextLo[i] = this.#usedAt(ir.lo[i], i);
-    }
-  }
-
-  /** Notes a use, going backwards; returns the one after it. */
-  #usedAt(v: number, i: number): number {
-    if (this.lastUse[v] < 0) this.lastUse[v] = i;
-    const after = this.#next[v];
-    this.#next[v] = i;
-    return after;
+    this.#live.analyse(this.ir);
   }
 
   // ---- loops
@@ -134,19 +86,9 @@ export class Allocator {
    * as dirty: memory is behind from the second round on.
    */
   enterLoop(): void {
-    const { ir, lastUse } = this;
-    const uses = this.#uses;
+    const { ir } = this;
     const n = ir.length;
-    uses.fill(0, 0, n);
-    for (let i = 0; i < n; i++) {
-      const info = OP_INFO[ir.op[i]];
-      if (this.dead[i] !== 0) continue;
-      if ((info & USES_A) !== 0 && ir.a[i] >= 0) uses[ir.a[i]]++;
-      if ((info & USES_B) !== 0) uses[ir.b[i]]++;
-      if ((info & USES_C) !== 0) uses[ir.c[i]]++;
-      if ((info & USES_D) !== 0) uses[ir.d[i]]++;
-      if ((info & USES_LO) !== 0) uses[ir.lo[i]]++;
-    }
+    this.#live.countUses(ir);
     this.#carried = 0;
     this.at = 0;
     this.#carry(OP_GET, MOST_CARRIED);
@@ -164,7 +106,7 @@ export class Allocator {
         this.home[v] = NONE;
         this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
         this.dirtyCount[v]++;
-      } else lastUse[v] = n;
+      } else this.#lastUse[v] = n;
       if (this.#next[v] === NEVER) this.#next[v] = n;
     }
   }
@@ -297,7 +239,7 @@ export class Allocator {
    * may take it as a memory operand; -1 otherwise.
    */
   memoryOperand(v: number): number {
-    return this.reg[v] < 0 && this.lastUse[v] === this.at ? this.home[v] : NONE;
+    return this.reg[v] < 0 && this.#lastUse[v] === this.at ? this.home[v] : NONE;
   }
 
   /** A fresh register for the result of the current op. */
@@ -321,7 +263,7 @@ export class Allocator {
    * will want it as the content of a slot.
    */
   dies(v: number): boolean {
-    if (this.lastUse[v] !== this.at || this.reg[v] < 0) return false;
+    if (this.#lastUse[v] !== this.at || this.reg[v] < 0) return false;
     return this.dirtyCount[v] === 0 || (this.dirtyCount[v] === 1 && this.#replaced(v));
   }
 
@@ -347,18 +289,13 @@ export class Allocator {
     const { ir, at } = this;
     this.#pinned = 0;
     const info = OP_INFO[ir.op[at]];
-    // In the reverse of the order in which uses were noted: with a value in two fields, the first one counts.
-    if ((info & USES_LO) !== 0) this.#used(ir.lo[at], this.#nextLo[at]);
-    if ((info & USES_D) !== 0) this.#used(ir.d[at], this.#nextD[at]);
-    if ((info & USES_C) !== 0) this.#used(ir.c[at], this.#nextC[at]);
-    if ((info & USES_B) !== 0) this.#used(ir.b[at], this.#nextB[at]);
-    if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#used(ir.a[at], this.#nextA[at]);
-    if (this.lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
-  }
-
-  #used(v: number, next: number): void {
-    this.#next[v] = next;
-    this.#release(v);
+    this.#live.pass(ir, at);
+    if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
+    if ((info & USES_B) !== 0) this.#release(ir.b[at]);
+    if ((info & USES_C) !== 0) this.#release(ir.c[at]);
+    if ((info & USES_D) !== 0) this.#release(ir.d[at]);
+    if ((info & USES_LO) !== 0) this.#release(ir.lo[at]);
+    if (this.#lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
   }
 
   /** Empties a register that the current op needs, and keeps it from being handed out. */
@@ -401,7 +338,7 @@ export class Allocator {
     if (old >= 0) {
       if (this.#removeDirty(s)) this.dirtyCount[old]--;
       if (this.home[old] === slot) {
-        if (this.reg[old] < 0 && (this.lastUse[old] > this.at || this.dirtyCount[old] > 0)) {
+        if (this.reg[old] < 0 && (this.#lastUse[old] > this.at || this.dirtyCount[old] > 0)) {
           this.use(old);
         }
         this.home[old] = NONE;
@@ -414,8 +351,8 @@ export class Allocator {
     this.#dirtySlots[this.#dirtyLength++] = s;
     this.dirtyCount[v]++;
     // What a loop carries is used once more, at its end.
-    if (this.#carried > 0 && this.#carries(slot) && this.lastUse[v] <= this.at) {
-      this.#nextB[this.at] = this.ir.length;
+    if (this.#carried > 0 && this.#carries(slot) && this.#lastUse[v] <= this.at) {
+      this.#live.useAtEnd(this.ir, this.at);
     }
   }
 
@@ -518,7 +455,7 @@ export class Allocator {
 
   /** Frees the register of a value nobody needs any more. */
   #release(v: number): void {
-    if (this.lastUse[v] > this.at || this.dirtyCount[v] > 0) return;
+    if (this.#lastUse[v] > this.at || this.dirtyCount[v] > 0) return;
     if (this.reg[v] >= 0) this.#free(v);
     const h = this.home[v];
     if (h >= FIRST_SPILL && h < FIRST_SPILL + 8 * SPILLS) {
@@ -599,7 +536,7 @@ export class Allocator {
         this.home[v] = s << 3;
       }
       this.dirtyCount[v] = 0;
-    } else if (this.home[v] < 0 && this.ir.op[v] !== OP_CONST && this.lastUse[v] >= this.at) {
+    } else if (this.home[v] < 0 && this.ir.op[v] !== OP_CONST && this.#lastUse[v] >= this.at) {
       const spill = this.#spillUsed.indexOf(0);
       if (spill < 0) throw new Error("too many live values in a block");
       this.#spillUsed[spill] = 1;

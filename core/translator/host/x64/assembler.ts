@@ -495,8 +495,15 @@ export class Assembler {
     this.byte(0xd0 | (reg & 7));
   }
 
-  ret(): void {
-    this.byte(0xc3);
+  /** Returns, dropping `bytes` of arguments. */
+  ret(bytes = 0): void {
+    if (bytes === 0) this.byte(0xc3);
+    else this.#put(0xc2 | bytes << 8, 3);
+  }
+
+  pushImm(imm: number): void {
+    this.byte(0x68);
+    this.int32(imm);
   }
 
   push(reg: number): void {

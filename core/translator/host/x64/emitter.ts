@@ -12,7 +12,7 @@
  *             cold code
  */
 import { Ir, OP_CONST, OP_INSN, OP_JUMP } from "../../ir.ts";
-import { STATE_EPOCH_CONTEXT, STATE_EXIT_ARG } from "../../layout.ts";
+import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
 import { registerControl } from "./control.ts";
@@ -242,7 +242,7 @@ export class Emitter {
       asm.bind(this.#coldFrom[c]);
       switch (this.#coldKind[c]) {
         case COLD_MEMORY:
-          asm.storeImm(0, STATE, STATE_EXIT_ARG - STATE_BIAS, this.#coldA[c]);
+          asm.pushImm(this.#coldA[c]);
           asm.lea(1, RAX, this.#coldB[c] & 255, this.#coldC[c]);
           asm.callTo(this.stubs.refill(this.ir.context & 3, this.#coldB[c] >> 8));
           asm.jmpTo(this.#coldBack[c]);

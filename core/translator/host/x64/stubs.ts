@@ -53,7 +53,6 @@ import {
   RDI,
   RDX,
   RSI,
-  RSP,
   STATE,
   STATE_BIAS,
   VALUE_REGISTERS,
@@ -173,7 +172,7 @@ export class Stubs {
   /**
    * Emits the refill stub for one MMU index and kind, around the walker at the given position. Called with the
    * virtual address in rax, the page of the access's last byte in rcx (an access that crosses pages fails) and
-   * the site noted.
+   * the site on the stack.
    */
   emitRefill(mmuIndex: number, kind: number, walker: number): void {
     const { asm } = this;
@@ -189,10 +188,12 @@ export class Stubs {
     for (const r of VALUE_REGISTERS) asm.load(1, r, STATE, dump(r));
     asm.movRR(1, RCX, RAX);
     asm.aluMem(ALU_SUB, 1, RCX, STATE, at(STATE_SCRATCH));
-    asm.ret();
+    asm.ret(8);
     asm.bind(crosses);
     asm.bind(failed);
-    asm.lea(1, RSP, RSP, 8); // drop the return address
+    asm.pop(RAX); // the return address
+    asm.pop(RAX);
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
     asm.jmpTo(this.#dumpAndExit);
   }
 

@@ -1,0 +1,111 @@
+/**
+ * Which ops of a block matter, and where values are used: one pass from the block's end to its start.
+ *
+ * A `set` is dead if the slot is set again before anything can leave the block; a pure op is dead if nobody
+ * uses its value. Going forward again, a host backend learns from {@linkcode Liveness.next} what it will need
+ * last.
+ */
+import { type Ir, IR_CAPACITY, OP_FSET, OP_SET } from "./ir.ts";
+import { LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "./op_info.ts";
+
+/** In place of an op's index: no use follows. */
+export const NEVER = 0x7fff;
+const SLOTS = 512;
+
+/** Uses of values in one block at a time. */
+export class Liveness {
+  /** Index of the last op that uses a value; -1 if none does. */
+  readonly lastUse: Int32Array = new Int32Array(IR_CAPACITY);
+  /** Index of the next op that uses a value, or NEVER: kept current by {@linkcode Liveness.pass}. */
+  readonly next: Int16Array = new Int16Array(IR_CAPACITY);
+  /** 1 where an op is dead. */
+  readonly dead: Uint8Array = new Uint8Array(IR_CAPACITY);
+  /** How often a value is used, after {@linkcode Liveness.countUses}. */
+  readonly uses: Int32Array = new Int32Array(IR_CAPACITY);
+  // Where the value in each operand field of an op is used next after that op.
+  readonly #nextA = new Int16Array(IR_CAPACITY);
+  readonly #nextB = new Int16Array(IR_CAPACITY);
+  readonly #nextC = new Int16Array(IR_CAPACITY);
+  readonly #nextD = new Int16Array(IR_CAPACITY);
+  readonly #nextLo = new Int16Array(IR_CAPACITY);
+  // The count of leaving ops seen when a slot's later set was, going backwards; valid if stamped this block.
+  readonly #setSeen = new Int32Array(SLOTS);
+  readonly #setStamp = new Int32Array(SLOTS);
+  #stamp = 0;
+
+  /** Analyses a block. */
+  analyse(ir: Ir): void {
+    const { lastUse, dead } = this;
+    const n = ir.length;
+    this.#stamp++;
+    lastUse.fill(-1, 0, n);
+    dead.fill(0, 0, n);
+    this.next.fill(NEVER, 0, n);
+    let leaving = 0;
+    for (let i = n - 1; i >= 0; i--) {
+      const op = ir.op[i];
+      const info = OP_INFO[op];
+      if (op === OP_SET || op === OP_FSET) {
+        if (!ir.stub) {
+          const s = ir.a[i] >> 3;
+          if (this.#setStamp[s] === this.#stamp && this.#setSeen[s] === leaving) {
+            dead[i] = 1;
+            continue;
+          }
+          this.#setStamp[s] = this.#stamp;
+          this.#setSeen[s] = leaving;
+        }
+      } else if ((info & PURE) !== 0 && lastUse[i] < 0) {
+        dead[i] = 1;
+        continue;
+      }
+      if ((info & LEAVES) !== 0) leaving++;
+      if ((info & USES_A) !== 0 && ir.a[i] >= 0) this.#nextA[i] = this.#usedAt(ir.a[i], i);
+      if ((info & USES_B) !== 0) this.#nextB[i] = this.#usedAt(ir.b[i], i);
+      if ((info & USES_C) !== 0) this.#nextC[i] = this.#usedAt(ir.c[i], i);
+      if ((info & USES_D) !== 0) this.#nextD[i] = this.#usedAt(ir.d[i], i);
+      if ((info & USES_LO) !== 0) this.#nextLo[i] = this.#usedAt(ir.lo[i], i);
+    }
+  }
+
+  /** Notes a use, going backwards; returns the one after it. */
+  #usedAt(v: number, i: number): number {
+    if (this.lastUse[v] < 0) this.lastUse[v] = i;
+    const after = this.next[v];
+    this.next[v] = i;
+    return after;
+  }
+
+  /** Moves past op i, going forward: what it uses is next used later. */
+  pass(ir: Ir, i: number): void {
+    const info = OP_INFO[ir.op[i]];
+    const { next } = this;
+    // In the reverse of the order in which uses were noted: with a value in two fields, the first one counts.
+    if ((info & USES_LO) !== 0) next[ir.lo[i]] = this.#nextLo[i];
+    if ((info & USES_D) !== 0) next[ir.d[i]] = this.#nextD[i];
+    if ((info & USES_C) !== 0) next[ir.c[i]] = this.#nextC[i];
+    if ((info & USES_B) !== 0) next[ir.b[i]] = this.#nextB[i];
+    if ((info & USES_A) !== 0 && ir.a[i] >= 0) next[ir.a[i]] = this.#nextA[i];
+  }
+
+  /** The value that the `set` at i stores is used once more, at the end of the block. */
+  useAtEnd(ir: Ir, i: number): void {
+    this.#nextB[i] = ir.length;
+  }
+
+  /** Counts the uses of every value by live ops. */
+  countUses(ir: Ir): void {
+    const { uses, dead } = this;
+    const n = ir.length;
+    uses.fill(0, 0, n);
+    for (let i = 0; i < n; i++) {
+      if (dead[i] !== 0) continue;
+      const info = OP_INFO[ir.op[i]];
+      if ((info & USES_A) !== 0 && ir.a[i] >= 0) uses[ir.a[i]]++;
+      if ((info & USES_B) !== 0) uses[ir.b[i]]++;
+      if ((info & USES_C) !== 0) uses[ir.c[i]]++;
+      if ((info & USES_D) !== 0) uses[ir.d[i]]++;
+      if ((info & USES_LO) !== 0) uses[ir.lo[i]]++;
+    }
+  }
+}
