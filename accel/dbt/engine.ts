@@ -47,6 +47,8 @@ const COLD_SAMPLES = 2;
  * seen, or a block for no loop at all.
  */
 const LAST_SAMPLE = 8;
+/** In place of a number of samples: the block follows a trace. */
+const TRACED = 255;
 
 /** Every so many translations one is timed. */
 const TIMED_EVERY = 8;
@@ -223,7 +225,7 @@ export class DbtEngine implements Engine {
   /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
   #sample(vcpu: Vcpu, block: number, left: number): void {
     const samples = this.#samples;
-    if (samples[block] === LAST_SAMPLE || left < (LONG_LOOP_ROUNDS + 2) * MAX_TRACE) return;
+    if (samples[block] >= LAST_SAMPLE || left < (LONG_LOOP_ROUNDS + 2) * MAX_TRACE) return;
     if (++samples[block] <= COLD_SAMPLES) return;
     if (this.#record(vcpu, block)) this.#installTrace(vcpu, block, samples[block] === LAST_SAMPLE);
   }
@@ -262,29 +264,52 @@ export class DbtEngine implements Engine {
     return true;
   }
 
+  /** Lets the trace begin where the loop jumps back to, which is where it is entered from outside. */
+  #rotate(): void {
+    const { offsets, length } = this.#trace;
+    let head = 0, farthest = 0;
+    for (let i = 0; i < length; i++) {
+      const back = offsets[(i + length - 1) % length] - offsets[i];
+      if (back > farthest) {
+        farthest = back;
+        head = i;
+      }
+    }
+    const rotated = offsets.slice(0, length);
+    for (let i = 0; i < length; i++) offsets[i] = rotated[(head + i) % length];
+  }
+
   /**
-   * Replaces a block by one that follows the recorded trace. The vCPU stands at its entry.
+   * Installs a block that follows the trace recorded from the entry of a block, where the vCPU stands.
    *
    * @param short Whether to do so for a loop of a few rounds too.
    */
   #installTrace(vcpu: Vcpu, block: number, short: boolean): void {
-    const blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
-    const pcLo = blocks.pcLo[block], pcHi = blocks.pcHi[block], context = blocks.context[block];
-    const offset = blocks.offset[block];
-    if (!blocks.hasRoom()) return;
-    ir.begin(context);
-    frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
+    const { state } = vcpu;
+    const blocks = this.#blocks, ir = this.#ir, samples = this.#samples;
+    const pcHi = blocks.pcHi[block], context = blocks.context[block];
     const long = this.#goesOn(vcpu, pcHi);
-    if (blocks.code[block] === 0 || !long && !short) return;
+    if (blocks.code[block] === 0 || !blocks.hasRoom() || !long && !short) return;
+    this.#rotate();
+    const head = this.#trace.offsets[0];
+    const pcLo = blocks.pcLo[block] & -PAGE_SIZE | head;
+    // The front end takes the page's address from the pc.
+    if (state[PC_HI] !== pcHi || ((state[PC_LO] ^ pcLo) & -PAGE_SIZE) !== 0) return;
+    const offset = Math.floor(blocks.offset[block] / PAGE_SIZE) * PAGE_SIZE + head;
+    const replaced = blocks.find(offset, pcLo, pcHi, context);
+    if (replaced >= 0 && samples[replaced] === TRACED) return;
+    ir.begin(context);
+    this.#frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
     const last = ir.length - 1;
     if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== pcHi) return;
     const code = this.#backend.emit(blocks.next, pcLo, pcHi, long);
     if (code === 0) return;
-    this.#forget(block);
-    blocks.remove(block);
+    if (replaced >= 0) {
+      this.#forget(replaced);
+      blocks.remove(replaced);
+    }
     for (const v of this.#machine.vcpus) v.state[EPOCH_CONTEXT] += 256;
-    const added = this.#add(offset, pcLo, pcHi, context, code);
-    this.#samples[added] = LAST_SAMPLE;
+    samples[this.#add(offset, pcLo, pcHi, context, code)] = TRACED;
     this.#traces++;
   }
 
