@@ -84,7 +84,7 @@ export const FIGURES: Readonly<Record<FigureName, Figure>> = {
     aim: 0.5,
   },
   translation: {
-    title: "translation per guest instruction, cold",
+    title: "translation per guest instruction, cold (CPU time)",
     scenario: "statistics",
     unit: "ns",
     value: (run) => {

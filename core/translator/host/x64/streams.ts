@@ -2,11 +2,11 @@
  * Loops over memory without a TLB probe per access.
  *
  * In a loop, most addresses are a sum of registers that each move by a constant per round (or not at all), some
- * of them shifted, plus a constant. All accesses through the same sum are a *stream*. Before the loop runs, the code checks for each stream
- * that everything one round touches lies in one page which the TLB has, and computes how many rounds that
- * stays true (nothing in the loop may touch the TLB meanwhile); the loop then runs so many rounds with nothing but a load of the page's addend per access. A
- * probe can fail only where it failed before too, so that the careful copy of the block (which probes, and
- * leaves where it must) takes over for a round whenever the check does not hold.
+ * of them shifted, plus a constant. All accesses through the same sum are a *stream*. Before the loop runs, the
+ * code checks for each stream that everything one round touches lies in one page which the TLB has, and computes
+ * how many rounds that stays true (nothing in the loop may touch the TLB meanwhile); the loop then runs so many
+ * rounds with nothing but a load of the page's addend per access. Whenever the check does not hold, the careful
+ * copy of the block, which probes and leaves where it must, takes over for a round.
  *
  *     entry:    for each stream: one page? in the TLB?  no: careful
  *               rounds = min over streams of bytes left in the page / stride, and of budget / N
