@@ -129,7 +129,7 @@ export class Driver {
         if (now >= deadline) {
           return {
             kind: "hostWatchdog",
-            detail: `the host's watchdog struck after ${watchdogMs / 1000} s of wall time; ` +
+            detail: `the host's watchdog struck after ${formatNs(watchdogMs * 1e6)} of wall time; ` +
               "the host may be too slow or too busy for this guest",
           };
         }

@@ -84,12 +84,12 @@ export interface VirtRiscv64Options {
 export async function createVirtRiscv64(options: VirtRiscv64Options): Promise<Board> {
   const { memory, ramBytes, vcpus } = options;
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_HARTS) {
-    throw new RangeError(`A virt-riscv64 machine has 1 to ${MAX_HARTS} vCPUs, not ${vcpus}`);
+    throw new RangeError(`A virt-riscv64 machine has 1 to ${MAX_HARTS} vCPUs, not ${vcpus}.`);
   }
   if (!Number.isSafeInteger(ramBytes) || ramBytes < MIN_RAM_BYTES || ramBytes % PAGE_SIZE !== 0) {
     const least = formatBytes(MIN_RAM_BYTES);
     throw new RangeError(
-      `A virt-riscv64 machine has ${least} of RAM or more, in whole pages, not ${ramBytes} bytes`,
+      `A virt-riscv64 machine has ${least} of RAM or more, in whole pages, not ${ramBytes} bytes.`,
     );
   }
   const images = await loadImages(options);

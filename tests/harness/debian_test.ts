@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { translatorObstacle } from "../../accel/select.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
 import { boot, guest, type Vm } from "../../mod.ts";
@@ -65,3 +66,48 @@ linux("a kernel panic is no power-off", async () => {
   assertEquals(exit.kind, "reset");
   assertStringIncludes(vm.console.text, "Kernel panic");
 });
+
+linux("Debian's OpenSBI, as firmware, boots the same kernel in S-mode", async () => {
+  const { kernel, initrd, opensbi, opensbiJump } = debian!;
+  const append = "console=ttyS0";
+  for (const [firmware, cpus] of [[opensbi, 4], [opensbiJump, 1]] as const) {
+    await using vm = await boot({ arch: "riscv64", kernel, initrd, firmware, append, memory: "256M", cpus });
+    const hits = [await vm.console.waitFor(/^OpenSBI v(\S+)/)];
+    hits.push(await vm.console.waitFor(/SBI implementation ID=0x(\w+)/));
+    hits.push(await vm.console.waitFor(/Brought up 1 node, (\d) CPU/));
+    hits.push(await vm.console.waitFor(/BOOT-OK (\w+)/));
+    assertEquals(hits.slice(1).map(({ groups }) => groups[0]), ["1", `${cpus}`, "riscv64"]); // 1: OpenSBI
+    await vm.console.waitFor(/# $/);
+    await vm.console.type("poweroff -f\n"); // by OpenSBI's SRST and the test finisher
+    await vm.waitForExit({ kind: "poweroff" });
+  }
+});
+
+for (const cpus of [2, 3, 5, 8]) {
+  linux(`Linux brings up ${cpus} vCPUs`, async () => {
+    const { kernel, initrd } = debian!;
+    const append = "console=ttyS0 halt";
+    await using vm = await boot({ arch: "riscv64", kernel, initrd, append, memory: "256M", cpus });
+    await vm.console.waitFor(`Brought up 1 node, ${cpus} CPUs`);
+    await vm.waitForExit({ kind: "poweroff" });
+    assertStringIncludes(vm.console.text, "BOOT-OK riscv64");
+  });
+}
+
+for (const [format, pack] of [["gzip", gzipSync], ["zstd", zstdCompressSync]] as const) {
+  linux(`a kernel compressed with ${format} boots like the kernel itself`, async () => {
+    const kernel = new Uint8Array(pack(await Deno.readFile(debian!.kernel)));
+    await using packed = await boot({ arch: "riscv64", kernel, append: "console=ttyS0", memory: "256M" });
+    await using plain = await boot({
+      arch: "riscv64",
+      kernel: debian!.kernel,
+      append: "console=ttyS0",
+      memory: "256M",
+    });
+    const ram = async (vm: Vm) => {
+      await vm.console.waitFor("Linux version");
+      return [vm.instructions, await vm.memory.sha256()];
+    };
+    assertEquals(await ram(packed), await ram(plain));
+  });
+}

@@ -49,7 +49,7 @@ export abstract class LoadStore {
   constructor(readonly machine: MachineContext) {
     const { ram } = machine;
     if (ram.size > MOST_RAM) {
-      throw new RangeError(`A RISC-V machine may have at most 4 GiB of RAM, not ${ram.size} bytes`);
+      throw new RangeError(`A RISC-V machine may have at most 4 GiB of RAM, not ${ram.size} bytes.`);
     }
     this.pages = machine.memory.allocate(STATE_BYTES);
     this.state = new Int32Array(this.pages.buffer, 0, STATE_BYTES >> 2);

@@ -2,8 +2,7 @@
  * Emission of guest memory accesses: an inline TLB probe, and out of line a call of the refill stub, which
  * either returns the addend or leaves the block at this instruction.
  *
- *     lea   eax, [va]                  index of the entry
- *     shr   eax, 8
+ *     rorx  eax, base, 8               index of the entry
  *     and   eax, (entries - 1) << 4
  *     lea   rcx, [va + size - 1]       page of the last byte: equals the tag only if nothing crosses
  *     and   rcx, -4096
@@ -11,6 +10,10 @@
  *     jne   cold                       cold: note the site; lea rax, [va]; call refill; jmp back
  *     mov   rcx, [rbp + rax + addend]
  *     back: op [rcx + va]
+ *
+ * Where the displacement is small, the index is that of the base: if the access reaches into the next page, it
+ * misses, and the stub looks at the right entry first. (A negative one would not do: an access that begins in the
+ * page before the base's and ends in the base's would hit.)
  */
 import * as ir from "../../ir.ts";
 import { TLB_BITS, TLB_LOAD, TLB_STORE, tlbTable } from "../../layout.ts";
@@ -22,12 +25,18 @@ import { streamCell } from "./streams.ts";
 
 const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
 
+/** Largest displacement, in bytes, that is left out of the index. */
+const NEAR = 64;
+
 /** Emits the probe for [base + disp]; afterwards rcx holds the addend. */
 function probe(e: Emitter, kind: number, base: number, disp: number, size: number): void {
   const { asm } = e;
   const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
-  asm.lea(0, RAX, base, disp);
-  asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
+  if (disp >= 0 && disp <= NEAR) asm.rorx(0, RAX, base, 8);
+  else {
+    asm.lea(0, RAX, base, disp);
+    asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
+  }
   asm.aluImm(ALU_AND, 0, RAX, INDEX_MASK);
   if (size === 1 && disp === 0) asm.movRR(1, RCX, base);
   else asm.lea(1, RCX, base, disp + size - 1);

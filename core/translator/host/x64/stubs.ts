@@ -178,10 +178,21 @@ export class Stubs {
     const { asm } = this;
     this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)] = asm.pos;
     asm.store(1, STATE, at(STATE_SCRATCH), RAX);
-    this.#dumpIntegers();
     asm.alu(ALU_XOR, 1, RCX, RAX);
     asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
     const crosses = asm.jcc(CC_NE);
+    // The probe may have looked at the entry of its base's page.
+    const table = at(tlbTable(mmuIndex, kind));
+    asm.movRR(0, RCX, RAX);
+    asm.shiftImm(SHIFT_SHR, 0, RCX, 8);
+    asm.aluImm(ALU_AND, 0, RCX, ((1 << TLB_BITS) - 1) << 4);
+    asm.aluImm(ALU_AND, 1, RAX, -4096);
+    asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
+    const walk = asm.jcc(CC_NE);
+    asm.loadIndex(1, RCX, STATE, RCX, table + 8);
+    asm.ret(8);
+    asm.bind(walk);
+    this.#dumpIntegers();
     asm.callTo(walker);
     asm.test(1, RAX, RAX);
     const failed = asm.jcc(CC_E);
@@ -190,6 +201,7 @@ export class Stubs {
     asm.aluMem(ALU_SUB, 1, RCX, STATE, at(STATE_SCRATCH));
     asm.ret(8);
     asm.bind(crosses);
+    this.#dumpIntegers();
     asm.bind(failed);
     asm.pop(RAX); // the return address
     asm.pop(RAX);
