@@ -154,8 +154,10 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
   }
 
   /**
-   * Puts the hart into its state after power-on, running. In S-mode it is the state in which firmware hands
-   * over: traps and interrupts delegated, all memory accessible, counters and FPU usable, Sstc and Svadu on.
+   * Puts the hart into its state after power-on, running. Svadu is on, as a device tree that names Svadu and
+   * not Svade promises; kernels that start in M-mode and know of neither count on it. In S-mode it is the state
+   * in which firmware hands over: traps and interrupts delegated, all memory accessible, counters and FPU
+   * usable, Sstc on too.
    */
   reset(pc: bigint, privilege: number, a0: bigint, a1: bigint): void {
     const s = this.state;
@@ -170,11 +172,12 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
     this.waiting = this.stopped = false;
     this.#trapStreak = 0;
     s[S_PRIV >> 2] = privilege;
+    s[(S_MENVCFG >> 2) + 1] = ADUE;
     if (privilege !== PRIV_M) {
       s[S_MEDELEG >> 2] = SBI_EXCEPTIONS;
       s[S_MIDELEG >> 2] = SBI_INTERRUPTS;
       s[S_MCOUNTEREN >> 2] = s[S_SCOUNTEREN >> 2] = 7;
-      s[(S_MENVCFG >> 2) + 1] = STCE | ADUE;
+      s[(S_MENVCFG >> 2) + 1] |= STCE;
       s[S_STIMECMP >> 2] = s[(S_STIMECMP >> 2) + 1] = -1;
       s[S_MSTATUS >> 2] = 1 << 13; // FS = initial
       this.pmp.writeAddress(0, -1, -1);

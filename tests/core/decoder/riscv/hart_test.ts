@@ -9,7 +9,7 @@ import {
   MMU_SUPERVISOR,
   MMU_SUPERVISOR_SUM,
 } from "../../../../core/decoder/riscv/state.ts";
-import { PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
+import { PRIV_M, PRIV_S } from "../../../../core/decoder/riscv/trap.ts";
 import {
   A0,
   A1,
@@ -185,6 +185,14 @@ Deno.test("reset forgets everything but the levels of interrupt lines", () => {
     0n,
     0x800n,
   ]);
+});
+
+Deno.test("after power-on Svadu is on in every mode, Sstc for S-mode only", () => {
+  const { hart } = newHart();
+  for (const [privilege, menvcfg] of [[PRIV_M, 1n << 61n], [PRIV_S, 1n << 63n | 1n << 61n]] as const) {
+    hart.reset(BigInt(RAM), privilege, 0n, 0n);
+    assertEquals(hart.register("menvcfg"), menvcfg);
+  }
 });
 
 Deno.test("a saved hart goes on as it was", () => {
