@@ -53,8 +53,6 @@ export class Machine implements MachineContext {
   exit: MachineExit | undefined;
   /** Asks {@linkcode Machine.run} to return at the current instruction boundary. */
   stopRequested = false;
-  /** Called on reset by the board: puts devices and vCPUs into their state after power-on. */
-  onReset: () => void = () => {};
   #turn = 0;
   #quantumLeft = QUANTUM_INSTRUCTIONS;
 

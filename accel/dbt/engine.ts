@@ -113,7 +113,7 @@ export class DbtEngine implements Engine {
     this.#sampleInstructions = options.sampleInstructions ?? 500_000;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = machine.isa.createFrontEnd(machine);
-    this.#backend = new X64Backend({ code: this.#code, data: this.#data, entry: nativeEntry }, this.#ir);
+    this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
     for (const vcpu of machine.vcpus) {
       this.#enter.push(nativeEntry(this.#backend.enter, vcpu.stateAddress));
@@ -123,7 +123,7 @@ export class DbtEngine implements Engine {
       state[STATE_HOST_FP_DEFAULT >> 2] = this.#backend.fpControl;
       vcpu.collectHostFlags = () => {
         const flags = this.#backend.fpFlags(state[STATE_HOST_FP_CONTROL >> 2]);
-        state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControlClear;
+        state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControl;
         return flags;
       };
     }

@@ -20,8 +20,6 @@ export interface CodeMemory {
   readonly code: HostPages;
   /** Tables generated code refers to by 32-bit addresses. */
   readonly data: HostPages;
-  /** Makes the host enter code: a call runs `entry(state)`. */
-  entry(address: number, state: number): () => void;
 }
 
 /** A host backend over one span of code memory. */
@@ -44,12 +42,10 @@ export interface Backend {
   retract(pcLo: number, pcHi: number, code: number): void;
   /** Throws all code away. */
   clear(): void;
-  /** Host FP control word to start with, and the one the host itself needs. */
+  /** Host FP control word with no flag accrued: the one to start with, and the one the host itself needs. */
   readonly fpControl: number;
   /** Takes the FP flags accrued in a control word: NV 16, DZ 8, OF 4, UF 2, NX 1. */
   fpFlags(control: number): number;
-  /** The control word with no flag accrued. */
-  readonly fpControlClear: number;
   /** Bytes of code emitted since the last clear. */
   readonly codeBytes: number;
 }

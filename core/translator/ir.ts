@@ -25,6 +25,8 @@
  * with the upper half unspecified.
  */
 
+import { STATE_SLOTS } from "./layout.ts";
+
 /** A value: the index of the op that defines it. */
 export type Value = number;
 
@@ -241,8 +243,6 @@ const IS_32 = new Uint8Array(256);
 for (const op of [OP_ADD32, OP_SUB32, OP_SHL32, OP_SHR32, OP_SAR32, OP_ROR32, OP_MUL32]) IS_32[op] = 1;
 for (let op = OP_DIVS32; op <= OP_REMU32; op++) IS_32[op] = 1;
 
-const SLOTS = 512; // state slots with a cached current value: the first 4096 bytes
-
 /** A block under construction, and the builder decoders write to. Reused for every block. */
 export class Ir {
   readonly op: Uint16Array = new Uint16Array(IR_CAPACITY);
@@ -265,8 +265,8 @@ export class Ir {
   /** Context the block is translated for; its low two bits are the MMU index. */
   context = 0;
   // Value that slot i holds at this point of the block, +1; 0 = not known. Valid if stamped this block.
-  readonly #slotValue = new Int32Array(SLOTS);
-  readonly #slotStamp = new Int32Array(SLOTS);
+  readonly #slotValue = new Int32Array(STATE_SLOTS);
+  readonly #slotStamp = new Int32Array(STATE_SLOTS);
   #stamp = 0;
 
   /** Starts a new block. */

@@ -61,8 +61,6 @@ export const MOST_STREAMS = 8;
 export const STATE_BUDGET_ASIDE = 1008;
 /** First of the ISA's system registers, eight bytes each. */
 export const STATE_SYSTEM = 1024;
-/** Bytes of system registers an ISA may have. */
-export const STATE_SYSTEM_BYTES = 3072 - 256;
 
 /** log2 of the number of entries in each TLB table. */
 export const TLB_BITS = 10;
@@ -74,6 +72,8 @@ export const TLB_ENTRIES = 1 << TLB_BITS;
  * page number (offset / 4096). An invalid entry has tag 1, which no page address equals.
  */
 export const TLB_ENTRY_BYTES = 16;
+/** An address shifted right by 8 and masked with this is the offset of its page's entry in a table. */
+export const TLB_OFFSET_MASK: number = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
 /** Tag (low word; the high word is 0) of an invalid TLB entry. */
 export const TLB_INVALID = 1;
 /**
@@ -96,6 +96,8 @@ export const TLB_FETCH = 2;
 export const MMU_INDEXES = 4;
 /** Offset of the first TLB table. */
 export const STATE_TLB = 4096;
+/** Number of eight-byte slots before the tables. */
+export const STATE_SLOTS: number = STATE_TLB >> 3;
 /**
  * One 64-bit mask per table, in table order: bit i is set when entries `[16 i, 16 i + 16)` of the table
  * may hold something. Flushing looks only there.

@@ -6,11 +6,11 @@
  * last.
  */
 import { type Ir, IR_CAPACITY, OP_FSET, OP_SET } from "./ir.ts";
+import { STATE_SLOTS } from "./layout.ts";
 import { LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "./op_info.ts";
 
 /** In place of an op's index: no use follows. */
 export const NEVER = 0x7fff;
-const SLOTS = 512;
 
 /** Uses of values in one block at a time. */
 export class Liveness {
@@ -29,8 +29,8 @@ export class Liveness {
   readonly #nextD = new Int16Array(IR_CAPACITY);
   readonly #nextLo = new Int16Array(IR_CAPACITY);
   // The count of leaving ops seen when a slot's later set was, going backwards; valid if stamped this block.
-  readonly #setSeen = new Int32Array(SLOTS);
-  readonly #setStamp = new Int32Array(SLOTS);
+  readonly #setSeen = new Int32Array(STATE_SLOTS);
+  readonly #setStamp = new Int32Array(STATE_SLOTS);
   #stamp = 0;
 
   /** Analyses a block. */

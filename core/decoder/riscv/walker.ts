@@ -30,10 +30,10 @@ import {
   STATE_SCRATCH,
   STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
-  TLB_ENTRIES,
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
+  TLB_OFFSET_MASK,
   TLB_STORE,
   tlbTable,
 } from "../../translator/layout.ts";
@@ -260,7 +260,7 @@ class Walker {
   #entry(virtual: Value): Value {
     const { ir } = this;
     const index = ir.bin(OP_SHR64, virtual, ir.const(8));
-    const offset = ir.bin(OP_AND64, index, ir.const((TLB_ENTRIES - 1) << 4));
+    const offset = ir.bin(OP_AND64, index, ir.const(TLB_OFFSET_MASK));
     return ir.bin(OP_ADD64, offset, this.#stateAddress(tlbTable(this.mmuIndex, this.kind)));
   }
 

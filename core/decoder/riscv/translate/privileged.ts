@@ -22,10 +22,10 @@ import {
   STATE_EPOCH_CONTEXT,
   STATE_INTERRUPT_PENDING,
   STATE_TLB,
-  TLB_ENTRIES,
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
+  TLB_OFFSET_MASK,
   TLB_STORE,
   TLB_TABLE_BYTES,
 } from "../../../translator/layout.ts";
@@ -131,7 +131,7 @@ function sfenceVma(t: Translation, insn: number): void {
   ir.interpretIf(COND_GEU, epoch, ir.const64(LAST_EPOCHS, 0));
 
   const page = ir.bin(OP_AND64, virtual, ir.const(-4096));
-  const offset = ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(8)), ir.const((TLB_ENTRIES - 1) << 4));
+  const offset = ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(8)), ir.const(TLB_OFFSET_MASK));
   const entries = ir.bin(OP_ADD64, offset, ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, STATE_TLB));
   for (let table = 0; table < 3 * MMU_INDEXES; table++) {
     const tag = ir.hostLoad(8, false, entries, table * TLB_TABLE_BYTES);

@@ -9,12 +9,11 @@
  */
 import { Ir, IR_CAPACITY, OP_CONST, OP_FGET, OP_FSET, OP_GET, OP_INSN, OP_SET } from "../../ir.ts";
 import { DEFINES_FP, LEAVES, OP_INFO, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
-import { STATE_SCRATCH, STATE_SCRATCH_BYTES } from "../../layout.ts";
+import { STATE_SCRATCH, STATE_SCRATCH_BYTES, STATE_SLOTS } from "../../layout.ts";
 import { Liveness, NEVER } from "../../liveness.ts";
 import type { Assembler } from "./assembler.ts";
 import { FIRST_VALUE_XMM, RAX, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
 
-const SLOTS = 512;
 /** XMM register n is register number XMM + n here. */
 export const XMM = 16;
 const NONE = -1;
@@ -44,9 +43,9 @@ export class Allocator {
   /** Number of dirty slots that hold a value. */
   readonly dirtyCount: Uint8Array = new Uint8Array(IR_CAPACITY);
   readonly #holder = new Int32Array(32).fill(NONE);
-  readonly #slotValue = new Int32Array(SLOTS);
-  readonly #slotStamp = new Int32Array(SLOTS);
-  readonly #dirtySlots = new Int32Array(SLOTS);
+  readonly #slotValue = new Int32Array(STATE_SLOTS);
+  readonly #slotStamp = new Int32Array(STATE_SLOTS);
+  readonly #dirtySlots = new Int32Array(STATE_SLOTS);
   #dirtyLength = 0;
   #stamp = 0;
   readonly #spillUsed = new Uint8Array(SPILLS);
@@ -221,11 +220,6 @@ export class Allocator {
     }
     this.#pinned |= 1 << r;
     return r;
-  }
-
-  /** Keeps a register from being handed out until {@linkcode Allocator.done}. */
-  pin(r: number): void {
-    this.#pinned |= 1 << r;
   }
 
   /** Loads a value that is in no register into the given one, which needs not be its own. */

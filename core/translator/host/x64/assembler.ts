@@ -8,7 +8,6 @@ import { RBP, RSP } from "./registers.ts";
 // Group 1 operations: opcode = op * 8 + form; /op in the immediate forms
 export const ALU_ADD = 0;
 export const ALU_OR = 1;
-export const ALU_ADC = 2;
 export const ALU_AND = 4;
 export const ALU_SUB = 5;
 export const ALU_XOR = 6;
@@ -74,11 +73,6 @@ export class Assembler {
   /** Overwrites four bytes at an earlier position. */
   patch32(at: number, v: number): void {
     this.#view.setInt32(at, v, true);
-  }
-
-  /** Reads four bytes at an earlier position. */
-  peek32(at: number): number {
-    return this.#view.getInt32(at, true);
   }
 
   /** The low `count` bytes (at most four), in one store: the bytes behind them are yet to be written. */

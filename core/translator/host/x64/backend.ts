@@ -20,7 +20,6 @@ const FLAGS_TABLE = 64;
 export class X64Backend implements Backend {
   readonly exits: ExitTables;
   readonly fpControl: number = MXCSR_DEFAULT;
-  readonly fpControlClear: number = MXCSR_DEFAULT;
   readonly #asm: Assembler;
   readonly #stubs: Stubs;
   readonly #emitter: Emitter;

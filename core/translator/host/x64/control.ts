@@ -123,13 +123,12 @@ function leave(e: Emitter, i: number): void {
 }
 
 /** Guest time now = time at budget 0 - budget left, counting from the current instruction's start. */
-function time(e: Emitter, i: number): void {
+function time(e: Emitter): void {
   const { asm } = e;
   const dst = e.alloc.define();
   asm.lea(0, RAX, BUDGET, e.ir.instructions - e.instruction);
   asm.load(1, dst, STATE, STATE_TIME_AT_ZERO - STATE_BIAS);
   asm.alu(ALU_SUB, 1, dst, RAX);
-  void i;
 }
 
 function get(e: Emitter, i: number): void {

@@ -20,12 +20,25 @@ import {
   V_SUB,
   V_XOR,
 } from "./assembler.ts";
-import { ALU_AND, ALU_CMP } from "./assembler.ts";
+import { ALU_AND, ALU_CMP, ALU_OR, SHIFT_SAR, SHIFT_SHR } from "./assembler.ts";
 import { STATE_SCRATCH } from "../../layout.ts";
 import { MXCSR_DEFAULT } from "./stubs.ts";
 import { XMM } from "./allocator.ts";
 import type { Emitter } from "./emitter.ts";
-import { CC_A, CC_AE, CC_B, CC_NE, CC_NP, CC_P, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import {
+  CC_A,
+  CC_AE,
+  CC_B,
+  CC_NE,
+  CC_NP,
+  CC_O,
+  CC_P,
+  CC_S,
+  RAX,
+  RCX,
+  STATE,
+  STATE_BIAS,
+} from "./registers.ts";
 
 const useXmm = (e: Emitter, v: number): number => e.alloc.use(v) - XMM;
 const scalar = (size: number): number => size === 8 ? PP_F2 : PP_F3;
@@ -104,7 +117,7 @@ function unbox(e: Emitter, i: number): void {
   }
   const a = useXmm(e, v);
   asm.movFromXmm(1, RAX, a);
-  asm.shiftImm(7, 1, RAX, 32); // sar: -1 if boxed
+  asm.shiftImm(SHIFT_SAR, 1, RAX, 32); // -1 if boxed
   asm.aluImm(ALU_CMP, 1, RAX, -1);
   e.coldInterpret(asm.jcc(CC_NE));
   const dst = define(e, v);
@@ -116,7 +129,7 @@ function box(e: Emitter, i: number): void {
   const a = useXmm(e, e.ir.a[i]);
   asm.movFromXmm(0, RCX, a);
   asm.movImm(RAX, 0, -1);
-  asm.alu(1, 1, RAX, RCX); // or
+  asm.alu(ALU_OR, 1, RAX, RCX);
   asm.movToXmm(1, e.alloc.defineXmm(), RAX);
 }
 
@@ -229,9 +242,9 @@ function intToFloat(e: Emitter, i: number): void {
     e.cold(big, () => {
       asm.movRR(1, RAX, a);
       asm.movRR(0, RCX, a);
-      asm.shiftImm(5, 1, RAX, 1);
-      asm.aluImm(4, 0, RCX, 1);
-      asm.alu(1, 1, RAX, RCX);
+      asm.shiftImm(SHIFT_SHR, 1, RAX, 1);
+      asm.aluImm(ALU_AND, 0, RCX, 1);
+      asm.alu(ALU_OR, 1, RAX, RCX);
       asm.cvtFromInt(size, 1, dst, RAX);
       asm.vop(V_ADD, scalar(size), dst, dst, dst);
     });
@@ -251,7 +264,7 @@ function floatToInt(e: Emitter, i: number): void {
     // x86 answers MIN when out of range, and for MIN itself: the interpreter tells them apart.
     asm.movRR(w, RAX, dst);
     asm.aluImm(ALU_CMP, w, RAX, 1); // MIN - 1 overflows
-    e.coldInterpret(asm.jcc(0)); // jo
+    e.coldInterpret(asm.jcc(CC_O));
     if (!w) asm.extend(4, true, dst, dst);
     return;
   }

@@ -16,14 +16,12 @@
  * page before the base's and ends in the base's would hit.)
  */
 import * as ir from "../../ir.ts";
-import { TLB_BITS, TLB_LOAD, TLB_STORE, tlbTable } from "../../layout.ts";
+import { TLB_LOAD, TLB_OFFSET_MASK, TLB_STORE, tlbTable } from "../../layout.ts";
 import { ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
 import { XMM } from "./allocator.ts";
 import type { Emitter } from "./emitter.ts";
 import { CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import { streamCell } from "./streams.ts";
-
-const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
 
 /** Largest displacement, in bytes, that is left out of the index. */
 const NEAR = 64;
@@ -37,7 +35,7 @@ function probe(e: Emitter, kind: number, base: number, disp: number, size: numbe
     asm.lea(0, RAX, base, disp);
     asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
   }
-  asm.aluImm(ALU_AND, 0, RAX, INDEX_MASK);
+  asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
   if (size === 1 && disp === 0) asm.movRR(1, RCX, base);
   else asm.lea(1, RCX, base, disp + size - 1);
   asm.aluImm(ALU_AND, 1, RCX, -4096);

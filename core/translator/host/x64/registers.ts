@@ -39,16 +39,14 @@ export const VALUE_REGISTERS: readonly number[] = [RBX, RSI, RDI, R8, R9, R10, R
 export const FIRST_VALUE_XMM = 2;
 
 // Condition codes (Intel SDM vol. 2, appendix B)
+export const CC_O = 0;
 export const CC_B = 2;
 export const CC_AE = 3;
 export const CC_E = 4;
 export const CC_NE = 5;
-export const CC_BE = 6;
 export const CC_A = 7;
 export const CC_S = 8;
 export const CC_P = 10;
 export const CC_NP = 11;
 export const CC_L = 12;
 export const CC_GE = 13;
-export const CC_LE = 14;
-export const CC_G = 15;

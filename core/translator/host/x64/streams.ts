@@ -23,8 +23,8 @@ import {
   MOST_STREAMS,
   STATE_BUDGET_ASIDE,
   STATE_STREAMS,
-  TLB_BITS,
   TLB_LOAD,
+  TLB_OFFSET_MASK,
   TLB_STORE,
   tlbTable,
 } from "../../layout.ts";
@@ -55,7 +55,6 @@ const MOST_ROUNDS = 1 << 20;
 const MOST_COUNT = 512;
 /** Fewer rounds than this are not worth the check. */
 const LEAST_ROUNDS = 3;
-const INDEX_MASK = ((1 << TLB_BITS) - 1) << 4;
 const ASIDE = STATE_BUDGET_ASIDE - STATE_BIAS;
 
 /** Displacement of a stream's addend from the state register. */
@@ -297,7 +296,7 @@ export class Streams {
     asm.movRR(0, RCX, RAX);
     if (stride < 0) asm.movRR(0, RDX, RAX);
     asm.shiftImm(SHIFT_SHR, 0, RCX, 8);
-    asm.aluImm(ALU_AND, 0, RCX, INDEX_MASK);
+    asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
     asm.aluImm(ALU_AND, 1, RAX, -4096);
     for (const kind of [TLB_LOAD, TLB_STORE]) {
       if ((kind === TLB_LOAD ? this.#loads : this.#stores)[s] === 0) continue;
@@ -327,6 +326,6 @@ export class Streams {
 
 /** Takes back the budget that was put aside. */
 export function takeBudgetBack(asm: Assembler): void {
-  asm.aluMem(0, 0, BUDGET, STATE, ASIDE);
+  asm.aluMem(ALU_ADD, 0, BUDGET, STATE, ASIDE);
   asm.storeImm(0, STATE, ASIDE, 0);
 }

@@ -22,6 +22,7 @@ import {
   TLB_BITS,
   TLB_FETCH,
   TLB_LOAD,
+  TLB_OFFSET_MASK,
   tlbTable,
 } from "../../layout.ts";
 import { takeBudgetBack } from "./streams.ts";
@@ -185,7 +186,7 @@ export class Stubs {
     const table = at(tlbTable(mmuIndex, kind));
     asm.movRR(0, RCX, RAX);
     asm.shiftImm(SHIFT_SHR, 0, RCX, 8);
-    asm.aluImm(ALU_AND, 0, RCX, ((1 << TLB_BITS) - 1) << 4);
+    asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
     asm.aluImm(ALU_AND, 1, RAX, -4096);
     asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
     const walk = asm.jcc(CC_NE);
@@ -240,7 +241,7 @@ export class Stubs {
     asm.leaIndex(1, RSI, STATE, RCX, at(tlbTable(0, TLB_FETCH)));
     asm.movRR(0, RDX, RAX);
     asm.shiftImm(SHIFT_SHR, 0, RDX, 8);
-    asm.aluImm(ALU_AND, 0, RDX, ((1 << TLB_BITS) - 1) << 4);
+    asm.aluImm(ALU_AND, 0, RDX, TLB_OFFSET_MASK);
     asm.alu(ALU_ADD, 1, RSI, RDX);
     asm.movRR(1, RDX, RAX);
     asm.aluImm(ALU_AND, 1, RDX, -4096);

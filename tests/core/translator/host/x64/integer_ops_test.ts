@@ -68,7 +68,7 @@ Deno.test({
   fn() {
     const code = allocateCode(16 << 20), data = allocateCode(16 << 20);
     const block = new ir.Ir();
-    const backend = new X64Backend({ code, data, entry: nativeEntry }, block);
+    const backend = new X64Backend({ code, data }, block);
     const pages = mappedMemory.allocate(STATE_BYTES), model = mappedMemory.allocate(STATE_BYTES);
     const state = new Int32Array(pages.buffer), expected = new Int32Array(model.buffer);
     state[STATE_HOST_FP_CONTROL >> 2] = state[STATE_HOST_FP_DEFAULT >> 2] = backend.fpControl;

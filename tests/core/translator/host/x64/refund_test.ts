@@ -34,7 +34,7 @@ class Host implements Disposable {
   readonly #data = allocateCode(16 << 20);
   readonly #pages = mappedMemory.allocate(STATE_BYTES);
   readonly state = new Int32Array(this.#pages.buffer);
-  readonly backend = new X64Backend({ code: this.#code, data: this.#data, entry: nativeEntry }, this.block);
+  readonly backend = new X64Backend({ code: this.#code, data: this.#data }, this.block);
 
   constructor() {
     this.state[STATE_HOST_FP_CONTROL >> 2] = this.state[STATE_HOST_FP_DEFAULT >> 2] = this.backend.fpControl;
