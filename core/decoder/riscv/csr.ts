@@ -82,13 +82,17 @@ export const CSR_SET = 1;
 /** Clears the bits of the operand. */
 export const CSR_CLEAR = 2;
 
-const STATUS_SUPERVISOR = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
+/** The bits of mstatus that are seen and written in sstatus. */
+export const STATUS_SUPERVISOR: number = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM |
+  MSTATUS_MXR;
 const STATUS_MACHINE = STATUS_SUPERVISOR | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV |
   MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR;
 /** UXL = SXL = 64, in the high word. */
 const STATUS_XLEN = 2 | 2 << 2;
-/** SD, in the high word. */
-const STATUS_DIRTY = 1 << 31;
+/** UXL = 64, in the high word: what sstatus shows of it. */
+export const STATUS_UXL: number = STATUS_XLEN & 3;
+/** SD, in the high word: FS is dirty. */
+export const STATUS_DIRTY: number = 1 << 31;
 /** Interrupts that exist: S and M software, timer and external. */
 const INTERRUPTS = 0xaaa;
 const SUPERVISOR_INTERRUPTS = 0x222;
@@ -317,7 +321,7 @@ const SUPERVISOR: readonly Csr[] = [
   {
     number: 0x100,
     name: "sstatus",
-    read: (h) => readStatus(h, STATUS_SUPERVISOR, STATUS_XLEN & 3),
+    read: (h) => readStatus(h, STATUS_SUPERVISOR, STATUS_UXL),
     write: (h, lo) => writeStatus(h, lo, STATUS_SUPERVISOR),
   },
   low(0x104, "sie", {

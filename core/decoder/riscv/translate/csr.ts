@@ -21,6 +21,7 @@ import {
   type Value,
 } from "../../../translator/ir.ts";
 import { STATE_INTERRUPT_PENDING } from "../../../translator/layout.ts";
+import { CSR_CLEAR, CSR_SET, CSR_WRITE, STATUS_DIRTY, STATUS_SUPERVISOR, STATUS_UXL } from "../csr.ts";
 import { csr, rd, rs1, uimm } from "../decode.ts";
 import {
   CONTEXT_FPU_CLEAN,
@@ -45,27 +46,8 @@ import {
   S_SSCRATCH,
   S_STVAL,
 } from "../state.ts";
-import {
-  MSTATUS_FS,
-  MSTATUS_MXR,
-  MSTATUS_SIE,
-  MSTATUS_SPIE,
-  MSTATUS_SPP,
-  MSTATUS_SUM,
-  MSTATUS_TVM,
-} from "../trap.ts";
+import { MSTATUS_FS, MSTATUS_MXR, MSTATUS_SIE, MSTATUS_SUM, MSTATUS_TVM } from "../trap.ts";
 import type { Translation, Translations } from "./translation.ts";
-
-/** Operations on a CSR. */
-const WRITE = 0;
-const SET = 1;
-const CLEAR = 2;
-
-/** The bits of mstatus that are seen and written in sstatus. */
-const STATUS_SUPERVISOR = MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR;
-/** High word of sstatus: UXL = 64, and SD, which says that FS is dirty. */
-const UXL_64 = 2;
-const STATUS_DIRTY = 1 << 31;
 
 /** Ops from here on are FP arithmetic, which raises flags. */
 const FIRST_FLAG_RAISING = OP_FADD;
@@ -88,27 +70,27 @@ PLAIN_SLOT[0x342] = S_MCAUSE;
 PLAIN_SLOT[0x343] = S_MTVAL;
 
 function csrrw(t: Translation, insn: number): void {
-  access(t, insn, WRITE, true, t.x(rs1(insn)));
+  access(t, insn, CSR_WRITE, true, t.x(rs1(insn)));
 }
 
 function csrrs(t: Translation, insn: number): void {
-  access(t, insn, SET, rs1(insn) !== 0, t.x(rs1(insn)));
+  access(t, insn, CSR_SET, rs1(insn) !== 0, t.x(rs1(insn)));
 }
 
 function csrrc(t: Translation, insn: number): void {
-  access(t, insn, CLEAR, rs1(insn) !== 0, t.x(rs1(insn)));
+  access(t, insn, CSR_CLEAR, rs1(insn) !== 0, t.x(rs1(insn)));
 }
 
 function csrrwi(t: Translation, insn: number): void {
-  access(t, insn, WRITE, true, t.ir.const(uimm(insn)));
+  access(t, insn, CSR_WRITE, true, t.ir.const(uimm(insn)));
 }
 
 function csrrsi(t: Translation, insn: number): void {
-  access(t, insn, SET, uimm(insn) !== 0, t.ir.const(uimm(insn)));
+  access(t, insn, CSR_SET, uimm(insn) !== 0, t.ir.const(uimm(insn)));
 }
 
 function csrrci(t: Translation, insn: number): void {
-  access(t, insn, CLEAR, uimm(insn) !== 0, t.ir.const(uimm(insn)));
+  access(t, insn, CSR_CLEAR, uimm(insn) !== 0, t.ir.const(uimm(insn)));
 }
 
 function access(t: Translation, insn: number, op: number, writes: boolean, operand: Value): void {
@@ -117,7 +99,7 @@ function access(t: Translation, insn: number, op: number, writes: boolean, opera
   if (number === SSTATUS && supervisor) return status(t, insn, op, writes, operand);
   if (number === SATP && supervisor && !writes) return readSatp(t, insn);
   if (number === TIME && !writes) return readTime(t, insn);
-  if (number === FFLAGS && t.fpu === CONTEXT_FPU_DIRTY && (op === WRITE || !writes)) {
+  if (number === FFLAGS && t.fpu === CONTEXT_FPU_DIRTY && (op === CSR_WRITE || !writes)) {
     return flags(t, insn, writes, operand);
   }
   const slot = PLAIN_SLOT[number];
@@ -134,8 +116,8 @@ function access(t: Translation, insn: number, op: number, writes: boolean, opera
 }
 
 function combine(t: Translation, op: number, old: Value, operand: Value): Value {
-  if (op === WRITE) return operand;
-  if (op === SET) return t.ir.bin(OP_OR64, old, operand);
+  if (op === CSR_WRITE) return operand;
+  if (op === CSR_SET) return t.ir.bin(OP_OR64, old, operand);
   return t.ir.bin(OP_AND64, old, t.ir.bin(OP_XOR64, operand, t.ir.const(-1)));
 }
 
@@ -197,25 +179,25 @@ function status(t: Translation, insn: number, op: number, writes: boolean, opera
   const { ir } = t;
   const machine = ir.get(S_MSTATUS); // nothing above bit 31 is kept in it
   const visible = ir.bin(OP_AND64, machine, ir.const(STATUS_SUPERVISOR));
-  const fixed = UXL_64 | (t.fpu === CONTEXT_FPU_DIRTY ? STATUS_DIRTY : 0);
+  const fixed = STATUS_UXL | (t.fpu === CONTEXT_FPU_DIRTY ? STATUS_DIRTY : 0);
   const old = rd(insn) === 0 ? machine : ir.bin(OP_OR64, visible, ir.const64(0, fixed));
   if (!writes) return t.setX(rd(insn), old);
 
   const bits = ir.bin(OP_AND64, operand, ir.const(STATUS_SUPERVISOR));
-  const updated = op === WRITE
+  const updated = op === CSR_WRITE
     ? ir.bin(OP_OR64, ir.bin(OP_AND64, machine, ir.const(~STATUS_SUPERVISOR)), bits)
     : combine(t, op, machine, bits);
 
   const known = ir.op[bits] === OP_CONST;
   const context = known ? nextContext(t.context, op, ir.lo[bits]) : t.context;
   if (context < 0) return ir.interpret();
-  const mayChange = known && op !== WRITE ? ir.lo[bits] : STATUS_SUPERVISOR;
+  const mayChange = known && op !== CSR_WRITE ? ir.lo[bits] : STATUS_SUPERVISOR;
   const forbidden = mayChange & (known ? MSTATUS_MXR : MSTATUS_MXR | MSTATUS_FS | MSTATUS_SUM);
   if (forbidden !== 0) {
     const changed = ir.bin(OP_XOR64, machine, updated);
     ir.interpretIf(COND_NE, ir.bin(OP_AND64, changed, ir.const(forbidden)), ir.const(0));
   }
-  if (op !== CLEAR && (mayChange & MSTATUS_SIE) !== 0) guardInterrupts(t, updated);
+  if (op !== CSR_CLEAR && (mayChange & MSTATUS_SIE) !== 0) guardInterrupts(t, updated);
 
   ir.set(S_MSTATUS, updated);
   t.setX(rd(insn), old);
@@ -235,14 +217,14 @@ function guardInterrupts(t: Translation, updated: Value): void {
 function nextContext(context: number, op: number, bits: number): number {
   const sum = bits & MSTATUS_SUM, fs = bits & MSTATUS_FS;
   let next = context;
-  if (op === WRITE || sum !== 0) {
-    const on = op === SET || op === WRITE && sum !== 0;
+  if (op === CSR_WRITE || sum !== 0) {
+    const on = op === CSR_SET || op === CSR_WRITE && sum !== 0;
     next = next & ~3 | (on ? MMU_SUPERVISOR_SUM : MMU_SUPERVISOR);
   }
-  if (op === WRITE || fs !== 0) {
-    if (op !== WRITE && fs !== MSTATUS_FS) return -1;
+  if (op === CSR_WRITE || fs !== 0) {
+    if (op !== CSR_WRITE && fs !== MSTATUS_FS) return -1;
     let fpu = CONTEXT_FPU_CLEAN;
-    if (op === CLEAR || fs === 0) fpu = CONTEXT_FPU_OFF;
+    if (op === CSR_CLEAR || fs === 0) fpu = CONTEXT_FPU_OFF;
     else if (fs === MSTATUS_FS) fpu = CONTEXT_FPU_DIRTY;
     next = next & ~(3 << CONTEXT_FPU_SHIFT) | fpu << CONTEXT_FPU_SHIFT;
   }
