@@ -15,7 +15,15 @@ export type { BootOptions, ImageSource } from "./harness/boot.ts";
 export type { Arch } from "./harness/boards.ts";
 export { guest, host } from "./harness/budget.ts";
 export type { GuestDuration, HostDuration } from "./harness/budget.ts";
-export type { Console, ConsoleHit } from "./harness/console.ts";
+export type {
+  Console,
+  ConsoleHit,
+  ConsoleWaitOptions,
+  DialogueStep,
+  NeverOptions,
+} from "./harness/console.ts";
+export type { OutputMark } from "./harness/recording.ts";
+export type { Timeline, TimelineEvent, TimelineKind } from "./harness/timeline.ts";
 export type { Cpu } from "./harness/cpu.ts";
 export type { ResetPolicy, WaitOptions } from "./harness/driver.ts";
 export { BootwrightError, HostError, InputError, WaitError } from "./harness/errors.ts";

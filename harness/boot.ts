@@ -44,6 +44,13 @@ export interface BootOptions {
   readonly watchdog?: HostDuration;
   /** Bytes of each console's output to keep. @default 67108864 (64 MiB) */
   readonly transcriptBytes?: number;
+  /**
+   * Whether a console's text, and what patterns see of it, is without terminal escape sequences ("strip") or
+   * with them ("keep"). Its bytes always have them.
+   *
+   * @default "strip"
+   */
+  readonly ansi?: "strip" | "keep";
 }
 
 const MIN_TRANSCRIPT_BYTES = 4096;
@@ -59,6 +66,7 @@ const KNOWN_OPTIONS = [
   "onReset",
   "watchdog",
   "transcriptBytes",
+  "ansi",
 ];
 
 /**
@@ -105,7 +113,10 @@ export async function boot(options: BootOptions): Promise<Vm> {
     return new Vm(driver, {
       arch,
       notice: selection.notice,
-      transcriptBytes: options.transcriptBytes ?? DEFAULT_TRANSCRIPT_BYTES,
+      console: {
+        transcriptBytes: options.transcriptBytes ?? DEFAULT_TRANSCRIPT_BYTES,
+        stripAnsi: options.ansi !== "keep",
+      },
       command: reproduceCommand(options),
     });
   } catch (error) {
@@ -122,6 +133,7 @@ function checkOptions(options: BootOptions): void {
   oneOf("architecture", options.arch, ARCHS);
   if (options.engine !== undefined) oneOf("engine", options.engine, ENGINE_CHOICES);
   if (options.onReset !== undefined) oneOf("onReset", options.onReset, ["exit", "reboot"]);
+  if (options.ansi !== undefined) oneOf("ansi", options.ansi, ["strip", "keep"]);
   const { transcriptBytes } = options;
   if (transcriptBytes !== undefined && !(transcriptBytes >= MIN_TRANSCRIPT_BYTES)) {
     throw new InputError(`transcriptBytes is ${MIN_TRANSCRIPT_BYTES} or more, not ${transcriptBytes}.`);

@@ -4,11 +4,12 @@
  */
 import type { Timer } from "../core/clock.ts";
 import type { SerialPort } from "../core/devices/serial_port.ts";
+import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
-import { InputError, type MachineReport, WaitError } from "./errors.ts";
+import { type BootwrightError, InputError } from "./errors.ts";
 import { escapeText } from "./escapes.ts";
 import type { VmExit } from "./exit.ts";
-import { shorten } from "./format.ts";
+import { formatNs, shorten } from "./format.ts";
 import {
   describePattern,
   type Pattern,
@@ -17,6 +18,10 @@ import {
   StreamMatcher,
 } from "./matching/stream_matcher.ts";
 import { nearestMiss } from "./matching/nearest_miss.ts";
+import { keyCode } from "./keys.ts";
+import { type OutputMark, Recording } from "./recording.ts";
+import { SerialInput } from "./serial_input.ts";
+import type { TimelineKind } from "./timeline.ts";
 import { Transcript } from "./transcript.ts";
 
 /** What a wait found. */
@@ -37,20 +42,60 @@ export interface ConsoleHit {
   readonly instructions: number;
 }
 
+/** How long {@linkcode Console.waitFor} may take, and what follows the match. */
+export interface ConsoleWaitOptions extends WaitOptions {
+  /**
+   * Guest time for which the machine runs on after the match, so that what comes with it (a second panic
+   * line) is not lost.
+   *
+   * @default the machine stops on the instruction that completed the match
+   */
+  readonly linger?: GuestDuration;
+}
+
+/** For how long {@linkcode Console.never} watches. */
+export interface NeverOptions {
+  /** Guest time. */
+  readonly during: GuestDuration;
+  /** Wall time. @default the machine's `watchdog` */
+  readonly watchdog?: HostDuration;
+}
+
+/** A step of a {@linkcode Console.dialogue}: what to wait for, and what to answer, if anything. */
+export interface DialogueStep {
+  /** The question. */
+  readonly expect: Pattern | readonly Pattern[];
+  /** The answer, as {@linkcode Console.type} takes it. @default none */
+  readonly send?: string;
+}
+
 /** What a console needs to know of the machine it belongs to. */
 export interface ConsoleHost {
   /** Moves the machine. */
   readonly driver: Driver;
-  /** The machine's facts, for errors. */
-  report(): MachineReport;
+  /** The error of a wait that ended as `exit` says. */
+  failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError;
   /** Told of each wait and each text typed, for the command that reproduces a failure. */
   record(step: "expect" | "send", text: string): void;
+  /** Told of what happens on the console. */
+  event(kind: TimelineKind, text: string): void;
+  /** Told of each line that the guest finished, without its end and without escape sequences. */
+  line(text: string): void;
 }
 
-/** Guest time from one typed character to the next: about one megabaud, so that no guest is overrun. */
-const CHARACTER_NS = 10_000;
+/** How a console keeps what was printed. */
+export interface ConsoleOptions {
+  /** Bytes to keep. */
+  readonly transcriptBytes: number;
+  /** Whether terminal escape sequences are left out of its text. */
+  readonly stripAnsi: boolean;
+}
+
 /** Guest time without output after which a match that might have grown is taken as it is. */
 const QUIET_NS = 10_000_000;
+/** Longest line told to {@linkcode ConsoleHost.line}; of a longer one, the end. */
+const MAX_LINE = 8192;
+const LINE_FEED = 0x0a;
 const OUTPUT_CHUNK = 65536;
 
 /** One serial line. */
@@ -58,37 +103,42 @@ export class Console {
   /** Called with what the guest printed, in chunks, while the machine runs. */
   onOutput: ((bytes: Uint8Array) => void) | undefined;
   readonly #host: ConsoleHost;
-  readonly #port: SerialPort;
   readonly #transcript: Transcript;
   /** Offset of the first character that no wait has consumed. */
   #cursor = 0;
   #matcher: StreamMatcher | undefined;
   #hit: ConsoleHit | undefined;
+  /** Offset after {@linkcode Console.#hit}. */
+  #hitEnd = 0;
   #patterns: readonly Pattern[] = [];
-  #typed: Uint8Array = new Uint8Array();
-  #delivered = 0;
-  readonly #pace: Timer;
+  readonly #input: SerialInput;
+  readonly #recording = new Recording();
+  /** Offset of the line that the guest is printing. */
+  #lineStart = 0;
+  /** Who takes the guest's bytes in place of this console. */
+  #taker: ((byte: number) => void) | undefined;
   readonly #quiet: Timer;
+  readonly #timeUp: Timer;
   readonly #output = new Uint8Array(OUTPUT_CHUNK);
   #outputLength = 0;
 
   /** Consoles are made by {@linkcode boot}. */
-  constructor(host: ConsoleHost, port: SerialPort, transcriptBytes: number) {
+  constructor(host: ConsoleHost, port: SerialPort, options: ConsoleOptions) {
     this.#host = host;
-    this.#port = port;
-    this.#transcript = new Transcript(transcriptBytes);
+    this.#transcript = new Transcript(options.transcriptBytes, options.stripAnsi);
     const { driver } = host;
-    this.#pace = driver.machine.clock.timer(() => this.#deliver());
-    this.#quiet = driver.machine.clock.timer(() => {
+    const { clock } = driver.machine;
+    this.#input = new SerialInput(clock, port, () => driver.stop());
+    this.#timeUp = clock.timer(() => driver.stop());
+    this.#quiet = clock.timer(() => {
       this.#found(this.#matcher?.settle());
       driver.stop();
     });
     port.onTransmit = (byte) => this.#take(byte);
-    port.onReceiveSpace = () => this.#spaceAppeared();
   }
 
   /**
-   * Everything printed so far. Where that is more than the machine's `transcriptBytes`, the beginning is
+   * Everything printed so far, as a terminal shows it: without escape sequences. Where that is more than the machine's `transcriptBytes`, the beginning is
    * missing and a note says so.
    */
   get text(): string {
@@ -118,26 +168,78 @@ export class Console {
    * @throws {WaitError} when the guest ends, hangs or spends the budget before.
    * @throws {InputError} for a pattern that matches the empty string.
    */
-  async waitFor(pattern: Pattern | readonly Pattern[], options: WaitOptions = {}): Promise<ConsoleHit> {
+  async waitFor(
+    pattern: Pattern | readonly Pattern[],
+    options: ConsoleWaitOptions = {},
+  ): Promise<ConsoleHit> {
     const { driver } = this.#host;
     driver.assertIdle();
-    const patterns = Array.isArray(pattern) ? pattern as readonly Pattern[] : [pattern as Pattern];
+    const patterns = asPatterns(pattern);
+    const lingerNs = options.linger === undefined ? 0 : guestNs(options.linger);
     const matcher = new StreamMatcher(patterns);
     this.#host.record("expect", patterns.map(patternSource).join("|"));
-    this.#patterns = patterns;
-    this.#hit = undefined;
-    this.#matcher = matcher;
-    try {
-      this.#replay(matcher);
-      const exit = await driver.advance(() => this.#hit !== undefined, options);
-      this.#found(matcher.settle());
-      if (exit && !this.#hit) throw this.#missed(patterns, exit);
-    } finally {
-      this.#matcher = undefined;
-      this.#quiet.disarm();
-    }
+    this.#host.event("wait", patterns.map(describePattern).join(" or "));
+    const found = await this.#watch(patterns, matcher, options);
+    if ("exit" in found) throw this.#missed(patterns, found.exit);
     const { clock } = driver.machine;
-    return { ...this.#hit!, guestTimeNs: clock.nowNs, instructions: clock.instructions };
+    const hit = { ...found.hit, guestTimeNs: clock.nowNs, instructions: clock.instructions };
+    this.#cursor = found.end;
+    this.#host.event("match", hit.text);
+    if (lingerNs > 0) await this.#linger(clock.nowNs + lingerNs, options);
+    return hit;
+  }
+
+  /**
+   * Watches that the guest does not print something: neither in what is printed already and not consumed, nor
+   * in the guest time to come. Consumes nothing.
+   *
+   * @throws {WaitError} when it is printed, or when the guest ends before.
+   */
+  async never(pattern: Pattern | readonly Pattern[], options: NeverOptions): Promise<void> {
+    const { driver } = this.#host;
+    driver.assertIdle();
+    const patterns = asPatterns(pattern);
+    const matcher = new StreamMatcher(patterns);
+    const wanted = `${formatNs(guestNs(options?.during))} without ${
+      patterns.map(describePattern).join(" or ")
+    } on the console`;
+    this.#host.event("wait", wanted);
+    const endNs = driver.machine.clock.nowNs + options.during.ns;
+    driver.revive();
+    // A pending timer: a guest that waits for nothing may do so for the time asked.
+    this.#timeUp.arm(endNs);
+    const found = await this.#watch(patterns, matcher, { within: options.during, watchdog: options.watchdog })
+      .finally(() => this.#timeUp.disarm());
+    if (!("exit" in found)) {
+      const detail = `it printed ${JSON.stringify(shorten(found.hit.text, 200))}`;
+      throw this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
+    }
+    if (found.exit.kind !== "guestBudget") throw this.#host.failure(wanted, found.exit, undefined);
+  }
+
+  /**
+   * Holds a conversation: waits for each question and types its answer. The budget is each step's own.
+   *
+   * @example
+   * ```ts
+   * import { boot } from "@bootwright/bootwright";
+   *
+   * await using vm = await boot({ arch: "riscv64", kernel: "echo.elf" });
+   * await vm.console.dialogue([
+   *   { expect: "ready", send: "hello\n" },
+   *   { expect: "hello", send: "quit\n" },
+   *   { expect: "bye" },
+   * ]);
+   * ```
+   * @returns what each step found.
+   */
+  async dialogue(steps: readonly DialogueStep[], options: WaitOptions = {}): Promise<ConsoleHit[]> {
+    const hits: ConsoleHit[] = [];
+    for (const { expect, send } of steps) {
+      hits.push(await this.waitFor(expect, options));
+      if (send !== undefined) await this.type(send, options);
+    }
+    return hits;
   }
 
   /**
@@ -151,19 +253,49 @@ export class Console {
     driver.assertIdle();
     if (typeof text !== "string") throw new InputError("type() wants a string.");
     this.#host.record("send", escapeText(text));
-    this.#typed = new TextEncoder().encode(text);
-    this.#delivered = 0;
-    if (this.#typed.length === 0) return;
+    this.#host.event("type", text);
+    const bytes = new TextEncoder().encode(text);
+    if (bytes.length === 0) return;
     driver.revive();
-    this.#spaceAppeared();
-    const exit = await driver.advance(() => this.#allRead(), options);
-    const unread = this.#typed.length - this.#delivered + this.#port.unread;
-    this.#typed = new Uint8Array();
-    this.#pace.disarm();
+    this.#input.send(bytes);
+    const exit = await driver.advance(() => this.#input.allRead, options);
+    const { unread } = this.#input;
+    this.#input.cancel();
     if (exit) {
       const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))} (${unread} bytes are unread)`;
-      throw new WaitError(wanted, exit, undefined, this.#host.report());
+      throw this.#host.failure(wanted, exit, undefined);
     }
+  }
+
+  /** Types a line: `text` and a line feed. As {@linkcode Console.type}. */
+  async sendLine(text: string, options: WaitOptions = {}): Promise<void> {
+    await this.type(`${text}\n`, options);
+  }
+
+  /**
+   * Presses a key: `"ctrl-c"`, `"enter"`, `"up"`, `"f5"`, `"alt-x"`, or a character.
+   *
+   * @throws {InputError} for a key that is none.
+   */
+  async press(key: string, options: WaitOptions = {}): Promise<void> {
+    await this.type(keyCode(key), options);
+  }
+
+  /** When what was printed came: marks at least 0.1 ms of guest time apart. */
+  recording(): readonly OutputMark[] {
+    return this.#recording.marks();
+  }
+
+  /**
+   * Hands everything the guest prints here to `take`, as if there were no console.
+   *
+   * @returns gives the line back.
+   */
+  takeOver(take: (byte: number) => void): () => void {
+    this.#taker = take;
+    return () => {
+      if (this.#taker === take) this.#taker = undefined;
+    };
   }
 
   /** Hands over what was printed since the last call. The machine does so between slices. */
@@ -175,12 +307,27 @@ export class Console {
   }
 
   #take(byte: number): void {
+    if (this.#taker) return this.#taker(byte);
     if (this.#outputLength === OUTPUT_CHUNK) this.flush();
     this.#output[this.#outputLength++] = byte;
+    this.#recording.note(this.#host.driver.machine.clock.nowNs, this.#transcript.bytes);
     this.#transcript.append(byte, this.#onUnit);
   }
 
   readonly #onUnit = (unit: number): void => {
+    this.#match(unit);
+    if (unit === LINE_FEED) this.#endLine();
+  };
+
+  /** Tells of the line that a line feed has just finished. */
+  #endLine(): void {
+    const end = this.#transcript.units;
+    const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE));
+    this.#lineStart = end;
+    this.#host.line(text.slice(start).replace(/\r*\n$/, ""));
+  }
+
+  #match(unit: number): void {
     const matcher = this.#matcher;
     if (!matcher || this.#hit) return;
     const transcript = this.#transcript;
@@ -195,7 +342,41 @@ export class Console {
     }
     if (this.#hit) this.#host.driver.stop();
     else this.#awaitQuiet();
-  };
+  }
+
+  /** Runs the machine until the patterns match; says what was found and where it ends, or why nothing was. */
+  async #watch(
+    patterns: readonly Pattern[],
+    matcher: StreamMatcher,
+    options: WaitOptions,
+  ): Promise<{ hit: ConsoleHit; end: number } | { exit: VmExit }> {
+    this.#patterns = patterns;
+    this.#hit = undefined;
+    this.#matcher = matcher;
+    try {
+      this.#replay(matcher);
+      const exit = await this.#host.driver.advance(() => this.#hit !== undefined, options);
+      this.#found(matcher.settle());
+      return this.#hit ? { hit: this.#hit, end: this.#hitEnd } : { exit: exit! };
+    } finally {
+      this.#matcher = undefined;
+      this.#quiet.disarm();
+    }
+  }
+
+  /** Runs on after a match. What comes of it is the next wait's affair. */
+  async #linger(endNs: number, options: WaitOptions): Promise<void> {
+    const { driver } = this.#host;
+    this.#timeUp.arm(endNs);
+    try {
+      await driver.advance(() => driver.machine.clock.nowNs >= endNs, {
+        within: { clock: "guest", ns: endNs - driver.machine.clock.nowNs },
+        watchdog: options.watchdog,
+      });
+    } finally {
+      this.#timeUp.disarm();
+    }
+  }
 
   /** Feeds what is printed already but not consumed, as if it arrived now. */
   #replay(matcher: StreamMatcher): void {
@@ -221,7 +402,7 @@ export class Console {
 
   #found(found: PatternMatch | undefined): void {
     if (!found) return;
-    this.#cursor = found.end;
+    this.#hitEnd = found.end;
     this.#hit = {
       pattern: this.#patterns[found.pattern],
       index: found.pattern,
@@ -233,33 +414,13 @@ export class Console {
     };
   }
 
-  #missed(patterns: readonly Pattern[], exit: VmExit): WaitError {
+  #missed(patterns: readonly Pattern[], exit: VmExit): BootwrightError {
     const wanted = patterns.map(describePattern).join(" or ") + " on the console";
     const { text, start } = this.#transcript.since(this.#cursor);
-    return new WaitError(wanted, exit, nearestMiss(patterns, text.slice(start)), this.#host.report());
+    return this.#host.failure(wanted, exit, nearestMiss(patterns, text.slice(start)));
   }
+}
 
-  #allRead(): boolean {
-    return this.#delivered === this.#typed.length && this.#port.unread === 0;
-  }
-
-  /** Hands the guest the next character, and sees to the one after it. */
-  #deliver(): void {
-    if (this.#delivered < this.#typed.length && this.#port.receive(this.#typed[this.#delivered])) {
-      this.#delivered++;
-    }
-    if (this.#delivered < this.#typed.length && this.#port.space > 0) {
-      this.#pace.arm(this.#host.driver.machine.clock.nowNs + CHARACTER_NS);
-    }
-  }
-
-  #spaceAppeared(): void {
-    if (this.#delivered < this.#typed.length) {
-      if (this.#pace.dueNs === Infinity && this.#port.space > 0) {
-        this.#pace.arm(this.#host.driver.machine.clock.nowNs + CHARACTER_NS);
-      }
-    } else if (this.#typed.length > 0 && this.#port.unread === 0) {
-      this.#host.driver.stop();
-    }
-  }
+function asPatterns(pattern: Pattern | readonly Pattern[]): readonly Pattern[] {
+  return Array.isArray(pattern) ? pattern as readonly Pattern[] : [pattern as Pattern];
 }

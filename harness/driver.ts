@@ -31,6 +31,13 @@ const SLICE_MS = 8;
 export class Driver {
   /** Called after every slice. */
   onSlice: () => void = () => {};
+  /** Called when the guest's own reset starts it over. */
+  onReboot: () => void = () => {};
+  /**
+   * Has the last word, whenever the machine stops, on whether a wait that is not done ends: given why it
+   * would end anyway, says why it does.
+   */
+  judge: (ending: VmExit | undefined) => VmExit | undefined = (ending) => ending;
   readonly machine: Machine;
   #running = false;
   #closed = false;
@@ -120,19 +127,19 @@ export class Driver {
         if (machine.exit?.kind === "reset" && this.onReset === "reboot" && this.#reboots < MAX_REBOOTS) {
           this.#reboots++;
           this.reset();
-        }
-        if (machine.exit) return machine.exit;
-        if (machine.clock.nowNs >= limitNs) {
-          return { kind: "guestBudget", detail: `${formatNs(within.ns)} of guest time went by` };
+          this.onReboot();
         }
         const now = performance.now();
-        if (now >= deadline) {
-          return {
-            kind: "hostWatchdog",
-            detail: `the host's watchdog struck after ${formatNs(watchdogMs * 1e6)} of wall time; ` +
-              "the host may be too slow or too busy for this guest",
-          };
-        }
+        const ended = this.judge(
+          machine.exit ?? (
+            machine.clock.nowNs >= limitNs
+              ? budgetSpent(within)
+              : now >= deadline
+              ? watchdogStruck(watchdogMs)
+              : undefined
+          ),
+        );
+        if (ended) return ended;
         machine.run(this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
         this.onSlice();
         if (!done() && !machine.exit) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -142,4 +149,16 @@ export class Driver {
       this.#running = false;
     }
   }
+}
+
+function budgetSpent(within: GuestDuration): VmExit {
+  return { kind: "guestBudget", detail: `${formatNs(within.ns)} of guest time went by` };
+}
+
+function watchdogStruck(watchdogMs: number): VmExit {
+  return {
+    kind: "hostWatchdog",
+    detail: `the host's watchdog struck after ${formatNs(watchdogMs * 1e6)} of wall time; ` +
+      "the host may be too slow or too busy for this guest",
+  };
 }

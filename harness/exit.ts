@@ -7,6 +7,10 @@ import type { MachineExit } from "../core/machine.ts";
  */
 export type VmExit =
   | MachineExit
+  /** The guest's kernel crashed: `detail` is the crash's title. */
+  | { readonly kind: "panic"; readonly detail: string }
+  /** The guest did what a test said it must not. */
+  | { readonly kind: "unwanted"; readonly detail: string }
   /** The guest-time budget of the wait is spent; the machine could go on. */
   | { readonly kind: "guestBudget"; readonly detail: string }
   /** The watchdog on wall time struck: a verdict about the host, not about the guest. */
@@ -28,6 +32,9 @@ export function describeExit(exit: VmExit): string {
       return `triple fault: ${exit.detail}`;
     case "hang":
       return `hang: ${exit.detail}`;
+    case "panic":
+      return `the guest crashed: ${exit.detail}`;
+    case "unwanted":
     case "guestBudget":
     case "hostWatchdog":
       return exit.detail;

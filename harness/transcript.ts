@@ -1,8 +1,10 @@
 /**
  * Everything a console has printed, within a bound: raw bytes for the record, and the last characters at
- * hand for matching. Offsets are UTF-16 units from the beginning of the stream, so they stay true when the
- * oldest text is dropped.
+ * hand for matching. Text is what a terminal would show: without escape sequences, unless asked otherwise.
+ * Offsets are UTF-16 units of the text from the beginning of the stream, so they stay true when the oldest is
+ * dropped.
  */
+import { AnsiFilter, stripAnsi } from "./ansi_filter.ts";
 import { MATCH_WINDOW } from "./matching/stream_matcher.ts";
 
 /** Bytes kept unless asked otherwise. */
@@ -26,9 +28,15 @@ export class Transcript {
   #tailLength = 0;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #midCharacter = false;
+  readonly #filter = new AnsiFilter();
+  /** Where the filter was before the oldest byte kept. */
+  #firstPosition = 0;
 
-  /** @param capacity Bytes to keep; at least 4 KiB. */
-  constructor(private readonly capacity: number) {}
+  /**
+   * @param capacity Bytes to keep; at least 4 KiB.
+   * @param strip Whether escape sequences are no text.
+   */
+  constructor(private readonly capacity: number, private readonly strip: boolean = true) {}
 
   /** Bytes printed so far. */
   get bytes(): number {
@@ -40,16 +48,14 @@ export class Transcript {
     if (this.#length === this.#log.length) this.#makeRoom();
     this.#log[this.#length++] = byte;
     if (byte < 0x80 && !this.#midCharacter) {
-      this.#appendUnit(byte);
-      onUnit(byte);
+      this.#takeUnit(byte, onUnit);
       return;
     }
     const text = this.#decoder.decode(Uint8Array.of(byte), { stream: true });
     // Lead bytes of UTF-8 begin a character; ASCII ends one; others end it when they give text.
     this.#midCharacter = byte >= 0xc0 || (byte >= 0x80 && text === "" && this.#midCharacter);
     for (let i = 0; i < text.length; i++) {
-      this.#appendUnit(text.charCodeAt(i));
-      onUnit(text.charCodeAt(i));
+      this.#takeUnit(text.charCodeAt(i), onUnit);
     }
   }
 
@@ -97,7 +103,13 @@ export class Transcript {
     const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#log.subarray(0, this.#length), {
       stream: true,
     });
-    return text;
+    return this.strip ? stripAnsi(text, new AnsiFilter(this.#firstPosition)) : text;
+  }
+
+  #takeUnit(unit: number, onUnit: (unit: number) => void): void {
+    if (this.strip && !this.#filter.isText(unit)) return;
+    this.#appendUnit(unit);
+    onUnit(unit);
   }
 
   #appendUnit(unit: number): void {
@@ -120,8 +132,10 @@ export class Transcript {
     // Cut after an ASCII byte: characters are whole on both sides of it.
     let cut = this.#length >>> 1;
     while (cut < this.#length && this.#log[cut - 1] >= 0x80) cut++;
-    this.#droppedUnits +=
-      new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#log.subarray(0, cut)).length;
+    const dropped = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#log.subarray(0, cut));
+    const filter = new AnsiFilter(this.#firstPosition);
+    this.#droppedUnits += this.strip ? stripAnsi(dropped, filter).length : dropped.length;
+    this.#firstPosition = filter.position;
     this.#log.copyWithin(0, cut, this.#length);
     this.#length -= cut;
     this.droppedBytes += cut;

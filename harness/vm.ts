@@ -6,12 +6,13 @@ import type { Timer } from "../core/clock.ts";
 import type { Arch } from "./boards.ts";
 import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
 import { formatNs, shorten } from "./format.ts";
-import { Console } from "./console.ts";
+import { Console, type ConsoleHost, type ConsoleOptions } from "./console.ts";
 import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
-import { InputError, type MachineReport, WaitError } from "./errors.ts";
-import type { VmExit, VmExitKind } from "./exit.ts";
+import { type BootwrightError, InputError, type MachineReport, WaitError } from "./errors.ts";
+import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import { GuestMemory } from "./guest_memory.ts";
+import { Timeline } from "./timeline.ts";
 
 /** What {@linkcode boot} tells a machine about itself. */
 export interface VmFacts {
@@ -19,8 +20,8 @@ export interface VmFacts {
   readonly arch: Arch;
   /** Why "auto" settled for the interpreter, where it did. */
   readonly notice: string | undefined;
-  /** Bytes of each console's output to keep. */
-  readonly transcriptBytes: number;
+  /** How consoles keep what was printed. */
+  readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
 }
@@ -51,6 +52,8 @@ export class Vm implements AsyncDisposable {
   readonly console: Console;
   /** Guest memory. */
   readonly memory: GuestMemory;
+  /** What happened so far. */
+  readonly timeline: Timeline;
   readonly #driver: Driver;
   readonly #serial: readonly Console[];
   readonly #cpus: readonly Cpu[];
@@ -70,14 +73,13 @@ export class Vm implements AsyncDisposable {
     this.engine = { name: engine.name, deterministic: engine.deterministic, notice: facts.notice };
     this.memory = new GuestMemory(machine, assertOpen);
     this.#cpus = machine.vcpus.map((vcpu) => new Cpu(vcpu, assertOpen));
-    const report = () => this.report();
-    this.#serial = driver.board.serial.map((port, line) => {
-      // The command line drives the console only.
-      const record = (step: string, text: string) => void (line === 0 && this.#record(`--${step}`, text));
-      return new Console({ driver, report, record }, port, facts.transcriptBytes);
-    });
+    this.timeline = new Timeline(() => ({ atNs: this.guestTimeNs, instructions: this.instructions }));
+    this.#serial = driver.board.serial.map((port, line) =>
+      new Console(this.#consoleHost(line), port, facts.console)
+    );
     this.console = this.#serial[0];
     driver.onSlice = () => this.#serial.forEach((line) => line.flush());
+    driver.onReboot = () => this.timeline.add("reset", "the guest reset itself and starts over");
   }
 
   /** Guest time in ns: instructions retired plus idle time skipped. */
@@ -125,7 +127,7 @@ export class Vm implements AsyncDisposable {
    * Lets guest time pass. An idle guest's time passes at once.
    *
    * @returns the exit, if the machine came to its end in that time.
-   * @throws {WaitError} when the watchdog strikes.
+   * @throws {WaitError} when the watchdog strikes or the guest's kernel crashes.
    */
   async run(
     options: { readonly for: GuestDuration; readonly watchdog?: HostDuration },
@@ -139,13 +141,8 @@ export class Vm implements AsyncDisposable {
     const done = () => clock.nowNs >= endNs;
     try {
       const exit = await this.#driver.advance(done, { within: options.for, watchdog: options.watchdog });
-      if (exit?.kind === "hostWatchdog") {
-        throw new WaitError(
-          `${formatNs(options.for.ns)} of guest time to pass`,
-          exit,
-          undefined,
-          this.report(),
-        );
+      if (exit?.kind === "hostWatchdog" || exit?.kind === "panic") {
+        throw this.#failure(`${formatNs(options.for.ns)} of guest time to pass`, exit, undefined);
       }
       return exit;
     } finally {
@@ -164,8 +161,9 @@ export class Vm implements AsyncDisposable {
     const ended = exit!;
     const wanted = options.kind === undefined ? undefined : [options.kind].flat();
     if (wanted && !wanted.includes(ended.kind)) {
-      throw new WaitError(`the guest to end by ${wanted.join(" or ")}`, ended, undefined, this.report());
+      throw this.#failure(`the guest to end by ${wanted.join(" or ")}`, ended, undefined);
     }
+    this.timeline.add("exit", describeExit(ended));
     return ended;
   }
 
@@ -180,6 +178,7 @@ export class Vm implements AsyncDisposable {
   reset(): void {
     this.#driver.assertIdle();
     this.#driver.reset();
+    this.timeline.add("reset", "the test pressed reset");
   }
 
   /** The machine's facts, as errors show them. */
@@ -191,6 +190,23 @@ export class Vm implements AsyncDisposable {
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
+  }
+
+  #consoleHost(line: number): ConsoleHost {
+    return {
+      driver: this.#driver,
+      failure: (wanted, exit, nearestMiss) => this.#failure(wanted, exit, nearestMiss),
+      // The command line drives the console only.
+      record: (step, text) => void (line === 0 && this.#record(`--${step}`, text)),
+      event: (kind, text) => this.timeline.add(kind, text, line),
+      line: () => {},
+    };
+  }
+
+  /** The error of a wait that ended as `exit` says. */
+  #failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError {
+    this.timeline.add("miss", `waited for ${wanted}, but ${describeExit(exit)}`);
+    return new WaitError(wanted, exit, nearestMiss, this.report());
   }
 
   #record(...words: string[]): void {

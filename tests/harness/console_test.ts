@@ -183,3 +183,93 @@ Deno.test("patterns that cannot be waited for are refused before the machine mov
   await assertRejects(() => vm.console.waitFor([]), InputError, "no pattern");
   assertEquals(vm.instructions, 0);
 });
+
+Deno.test("colours do not hide a match, and are kept in the bytes", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.type("\x1b[1;31mFAI\x1b[0mLED: \x1b]0;title\x07unit\n");
+  const hit = await vm.console.waitFor(/FAILED: (\w+)$/);
+  assertEquals(hit.groups, ["unit"]);
+  assertEquals(vm.console.text.includes("\x1b"), false);
+  assertStringIncludes(new TextDecoder().decode(vm.console.bytes), "\x1b[1;31mFAI\x1b[0mLED");
+});
+
+Deno.test('with ansi: "keep" patterns see escape sequences', async () => {
+  await using vm = await tiny("echo", { ansi: "keep" });
+  await vm.console.type("\x1b[31mred\n");
+  await vm.console.waitFor("\x1b[31mred");
+  assertStringIncludes(vm.console.text, "\x1b[31mred");
+});
+
+Deno.test("never() passes when the guest does not print it, and consumes nothing", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.never(/panic/i, { during: guest("1ms") });
+  assertEquals(vm.guestTimeNs, 1_000_000);
+  await vm.console.waitFor("ready");
+});
+
+Deno.test("never() lets an idle guest's time pass", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.never("panic", { during: guest("30s") });
+  assertEquals([vm.guestTimeNs, vm.exit], [30e9, undefined]);
+});
+
+Deno.test("never() fails on the instruction that printed it, and on what was printed before", async () => {
+  await using vm = await tiny("hello");
+  const error = await assertRejects(() => vm.console.never("Hello", { during: guest("1s") }), WaitError);
+  assertStringIncludes(error.message, 'without "Hello" on the console, but it printed "Hello"');
+  assertEquals(vm.console.text, "Hello");
+  await assertRejects(() => vm.console.never(/Hel+o/, { during: guest("1s") }), WaitError, '"Hello"');
+});
+
+Deno.test("never() is no pass when the guest ends meanwhile", async () => {
+  await using vm = await tiny("hello");
+  await assertRejects(
+    () => vm.console.never("panic", { during: guest("1s") }),
+    WaitError,
+    "the guest powered off",
+  );
+});
+
+Deno.test("never() without a length of guest time is refused", async () => {
+  await using vm = await tiny("hello");
+  // @ts-expect-error: what a JavaScript user might write
+  await assertRejects(() => vm.console.never("panic", { during: "5s" }), InputError, 'write guest("30s")');
+});
+
+Deno.test("lines are sent with their end, and keys are pressed", async () => {
+  await using vm = await tiny("echo");
+  await vm.console.sendLine("hello");
+  await vm.console.press("x");
+  await vm.console.press("enter");
+  await vm.console.sendLine("quit");
+  await vm.waitForExit({ kind: "poweroff" });
+  assertEquals(vm.console.text, "echo ready\nhello\nx\nquit\nbye\n");
+});
+
+Deno.test("a dialogue waits and answers in turn", async () => {
+  await using vm = await tiny("echo");
+  const hits = await vm.console.dialogue([
+    { expect: "ready", send: "name?\n" },
+    { expect: [/nom\?/, /name\?/], send: "quit\n" },
+    { expect: /b(y)e/ },
+  ]);
+  assertEquals(hits.map((hit) => [hit.text, hit.index]), [["ready", 0], ["name?", 1], ["bye", 0]]);
+});
+
+Deno.test("a machine may run on a little after a match, so that the next line is not lost", async () => {
+  await using vm = await tiny("hello");
+  const hit = await vm.console.waitFor("Hello", { linger: guest("1ms") });
+  assertEquals(hit.text, "Hello");
+  assert(hit.instructions < vm.instructions);
+  assertEquals(vm.console.text, "Hello from riscv64\n");
+  assertEquals((await vm.console.waitFor(/from (\w+)/)).groups, ["riscv64"]);
+});
+
+Deno.test("the recording says when what was printed came", async () => {
+  await using vm = await tiny("timer");
+  await vm.waitForExit({ kind: "poweroff" });
+  const marks = vm.console.recording();
+  assertEquals(marks[0].offset, 0);
+  const second = vm.console.text.indexOf("tick 2");
+  assert(marks.some(({ offset, atNs }) => offset === second && atNs > marks[0].atNs), JSON.stringify(marks));
+});
