@@ -314,7 +314,7 @@ export class Faults {
   #restarted(part: LinePart): void {
     this.#begin();
     this.#clock.judge(part.timeS!, this.#host.now().atNs);
-    this.event("second-kernel");
+    this.event("second-kernel", `its times start over at ${part.text}`);
   }
 
   /** A new boot: times, banners and panics start over. */

@@ -6,7 +6,7 @@ import type { Expectation } from "./expectation.ts";
 import type { LinePart } from "./printk.ts";
 import type { FaultClass } from "./rule.ts";
 import type { Hit } from "./scanner.ts";
-import { type CrashFrame, functionAtFault, parseFrame } from "./stack.ts";
+import { type CrashFrame, functionAtFault, parseFrame, parseLockSite, plainName } from "./stack.ts";
 import { fillTitle } from "./title.ts";
 
 /** Lines of a report. */
@@ -22,6 +22,9 @@ const CALL_TRACE = /^\s{0,4}Call [Tt]race:/;
 /** What call traces consist of; anything else ends one. */
 const IN_TRACE =
   /^(?:$|[\s<]|\[<[0-9a-f]{8}|(?:RIP|RSP|RAX|RDX|RBP|R1\d|Code|ORIG_RAX): ?|R\d\d: ?|Call [Tt]race)/;
+
+/** Families whose reports come by way of an exception or interrupt, and show the place it came from. */
+const BY_EXCEPTION = ["oops", "bug", "lockup", "memory", "warning", "hardware"];
 
 /** Where and when a fault was noticed. */
 export interface ReportStart {
@@ -50,6 +53,7 @@ export class OpenReport {
   readonly #lines: string[] = [];
   #length = 0;
   readonly #frames: CrashFrame[] = [];
+  #lockSite: string | undefined;
   #inTrace = false;
   #mixed = false;
   readonly #caller: string | undefined;
@@ -89,7 +93,12 @@ export class OpenReport {
 
   /** The title as far as it can be known. */
   title(): string {
-    return fillTitle(this.hit.rule.title, this.hit.match, functionAtFault(this.#frames));
+    const { rule, match } = this.hit;
+    const fromTop = BY_EXCEPTION.includes(rule.family) && rule.id !== "hung-task";
+    const at = this.#lockSite === undefined
+      ? functionAtFault(this.#frames, fromTop)
+      : plainName(this.#lockSite);
+    return fillTitle(rule.title, match, at);
   }
 
   /** The fault, with what was collected. */
@@ -124,6 +133,7 @@ export class OpenReport {
     this.#length += part.text.length + 1;
     const frame = parseFrame(part.message);
     if (frame) this.#frames.push(frame);
+    if (this.hit.rule.family === "lockdep") this.#lockSite ??= parseLockSite(part.message);
     this.full = this.#lines.length >= MAX_REPORT_LINES || this.#length >= MAX_REPORT_LENGTH;
   }
 }

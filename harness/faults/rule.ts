@@ -70,7 +70,7 @@ export interface RuleRow {
   readonly expression: RegExp;
   /**
    * The title: `$1` is a capture group, `@` the function at fault as the report shows it; a part in braces is
-   * left out when a placeholder in it is empty.
+   * left out when a placeholder in it is empty, and may give what to try instead after `|`.
    */
   readonly title: string;
   /** Where the report ends. */

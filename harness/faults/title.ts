@@ -1,12 +1,13 @@
 /** Titles: a rule's template, filled in and freed of what changes from run to run. */
 
+import { plainName } from "./stack.ts";
+
 /** Characters of a captured text in a title. */
 const MAX_FIELD = 120;
 
 /** Addresses become ADDR and free-standing numbers NUM, so that one bug has one title. */
 export function normalise(text: string): string {
-  return text
-    .slice(0, 4 * MAX_FIELD)
+  return plainName(text.slice(0, 4 * MAX_FIELD))
     .replace(/\b0x[0-9a-f]+\b|\b[0-9a-f]{8,16}\b/gi, "ADDR")
     .replace(/\b\d+\b/g, "NUM")
     .replace(/\s+/g, " ")
@@ -17,11 +18,15 @@ export function normalise(text: string): string {
 
 /**
  * Fills a template: `$1` is a capture, `@` the function at fault; a part in braces goes when a placeholder in
- * it is empty.
+ * it is empty. In braces, `|` separates what is tried in turn.
  */
 export function fillTitle(template: string, captures: readonly (string | undefined)[], at?: string): string {
   return template.replace(/\{([^}]*)\}|\$(\d)|@/g, (placeholder, optional?: string, digit?: string) => {
-    if (optional !== undefined) return fillOptional(optional, captures, at);
+    if (optional !== undefined) {
+      return optional.split("|").map((part) => fillOptional(part, captures, at)).find((text) =>
+        text !== ""
+      ) ?? "";
+    }
     return placeholder === "@" ? at ?? "" : normalise(captures[Number(digit)] ?? "");
   });
 }

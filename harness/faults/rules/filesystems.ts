@@ -18,7 +18,6 @@ export const FILESYSTEM_RULES: readonly CrashRule[] = family("filesystem", [
       /^(?:(EXT4-fs) \([^)]{1,64}\): Remounting filesystem read-only|(XFS) \([^)]{1,64}\): (?:Filesystem has been shut down|[A-Z].{0,200}Shutting down filesystem)|(BTRFS)[^:]{0,20} \(device [^)]{1,64}\)[^:]{0,40}: forced readonly)/,
     title: "$1$2$3: file system shut down",
     end: LINE,
-    partOf: ["fs-error"],
     example: "[   88.201140] EXT4-fs (vda1): Remounting filesystem read-only",
     lookalikes: [
       {
@@ -32,10 +31,10 @@ export const FILESYSTEM_RULES: readonly CrashRule[] = family("filesystem", [
     id: "fs-error",
     class: "collect",
     summary: "A file system found its metadata damaged, or could not write it.",
-    begins: ["EXT4-fs error", "EXT4-fs (", "XFS (", "BTRFS", "Aborting journal on device"],
+    begins: ["EXT4-fs error", "EXT4-fs (", "XFS (", "BTRFS"],
     expression:
-      /^(?:(EXT4-fs) error \(device |(EXT4-fs) \([^)]{1,64}\): (?:Delayed block allocation failed|failed to convert)|(XFS) \([^)]{1,64}\): (?:Internal error|Metadata corruption detected|Metadata CRC error)|(BTRFS)(?: critical|:? error) \(device [^)]{1,64}\)|(Aborting journal) on device )/,
-    title: "$1$2$3$4$5: file system error",
+      /^(?:(EXT4-fs) error \(device |(EXT4-fs) \([^)]{1,64}\): (?:Delayed block allocation failed|failed to convert)|(XFS) \([^)]{1,64}\): (?:Internal error|Metadata corruption detected|Metadata CRC error)|(BTRFS)(?: critical|:? error) \(device [^)]{1,64}\))/,
+    title: "$1$2$3$4: file system error",
     end: LINE,
     partOf: ["fs-error"],
     example:

@@ -6,7 +6,7 @@
  * the host's slowness; a wait would only spend its budget on it. (On an engine that runs in wall time, a test
  * may set the family to "collect".)
  */
-import { type CrashRule, family, TRACE } from "../rule.ts";
+import { type CrashRule, family, LINE, TRACE } from "../rule.ts";
 
 /** Stalls. */
 export const LOCKUP_RULES: readonly CrashRule[] = family("lockup", [
@@ -52,7 +52,7 @@ export const LOCKUP_RULES: readonly CrashRule[] = family("lockup", [
     summary: "A processor has taken no interrupt for too long.",
     begins: ["watchdog: ", "NMI watchdog: ", "Watchdog detected hard LOCKUP"],
     expression:
-      /^(?:NMI )?(?:watchdog: )?(?:CPU\d+: )?Watchdog (?:CPU:\d+ )?detected hard LOCKUP on cpu \d+/i,
+      /^(?:NMI )?(?:watchdog: )?(?:CPU\d+: )?[Ww]atchdog (?:CPU:\d+ )?detected hard LOCKUP on cpu \d+/,
     title: "hard lockup{ in @}",
     end: TRACE,
     example: "[   31.400155] watchdog: CPU1: Watchdog detected hard LOCKUP on cpu 1",
@@ -96,6 +96,22 @@ export const LOCKUP_RULES: readonly CrashRule[] = family("lockup", [
         line:
           "[   64.300000] workqueue: drain_vmap_area_work hogged CPU for >10000us 4 times, consider switching to WQ_UNBOUND",
         why: "slow, not stuck",
+      },
+    ],
+  },
+  {
+    id: "netdev-leak",
+    class: "collect",
+    summary: "A network device cannot go because something still holds it: a reference was leaked.",
+    begins: ["unregister_netdevice: waiting for "],
+    expression: /^unregister_netdevice: waiting for \S{1,32} to become free/,
+    title: "unregister_netdevice: waiting for a device to become free",
+    end: LINE,
+    example: "[  624.887185] unregister_netdevice: waiting for lo to become free. Usage count = 5",
+    lookalikes: [
+      {
+        line: "[  624.800000] eth0: unregister_netdevice: waiting for nothing",
+        why: "not the kernel's sentence",
       },
     ],
   },

@@ -72,7 +72,7 @@ export const MEMORY_RULES: readonly CrashRule[] = family("memory", [
     summary: "An allocation of pages failed; callers are made to cope, so noted.",
     begins: [],
     holds: ": page allocation failure: order:",
-    expression: /^.{1,64}?: page allocation failure: order:\d+/,
+    expression: /^\S{1,64}: page allocation failure: order:\d+/,
     title: "page allocation failure{ in @}",
     end: { kind: "mark", mark: /^\d+ pages (?:hwpoisoned|reserved|cma reserved)$/ },
     example:

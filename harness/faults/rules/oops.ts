@@ -101,8 +101,13 @@ export const OOPS_RULES: readonly CrashRule[] = family("oops", [
     class: "fatal",
     summary: "A general protection fault, mostly a non-canonical address.",
     arches: ["x86_64"],
-    begins: ["general protection fault", "Oops: general protection fault", "traps: general protection fault"],
-    expression: /^(?:Oops: |traps: )?general protection fault.{0,120}: [0-9a-f]{4} \[#\d+\]/,
+    begins: [
+      "general protection fault",
+      "segment-related general protection fault",
+      "Oops: general protection fault",
+      "traps: general protection fault",
+    ],
+    expression: /^(?:Oops: |traps: |segment-related )?general protection fault.{0,120}: [0-9a-f]{4} \[#\d+\]/,
     title: "general protection fault{ in @}",
     end: END_TRACE,
     example:
@@ -124,6 +129,7 @@ export const OOPS_RULES: readonly CrashRule[] = family("oops", [
     expression: /^(?:traps: )?(?:PANIC: |Oops: )?double fault(?:,|:)/,
     title: "PANIC: double fault{ in @}",
     end: END_TRACE,
+    partOf: ["double-fault"],
     example: "[   18.000391] traps: PANIC: double fault, error_code: 0x0",
     lookalikes: [
       {
@@ -138,7 +144,15 @@ export const OOPS_RULES: readonly CrashRule[] = family("oops", [
     summary: "Another exception in the kernel: divide error, invalid opcode, int3, stack segment, …",
     arches: ["x86_64"],
     begins: [
-      ...["Oops: ", "traps: ", "divide error:", "invalid opcode:", "int3:", "stack segment:"],
+      ...[
+        "Oops: ",
+        "traps: ",
+        "divide error:",
+        "divide_error:",
+        "invalid opcode:",
+        "int3:",
+        "stack segment:",
+      ],
       ...["segment not present:", "alignment check:", "control protection:", "kernel stack overflow "],
     ],
     expression: /^(?:Oops: |traps: )?([a-z][a-z0-9 _()-]{1,60}): [0-9a-f]{4} \[#\d+\]/,

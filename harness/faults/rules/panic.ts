@@ -97,7 +97,7 @@ export const PANIC_RULES: readonly CrashRule[] = family("panic", [
     ],
     expression:
       /^Kernel panic - not syncing: (?:stack-protector: Kernel (stack is corrupted) in: ([\w.]*)|(corrupted stack end))/,
-    title: "kernel panic: $1$3{ in $2}",
+    title: "kernel panic: $1$3{ in @| in $2}",
     end: END,
     example:
       "[    9.640092] Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: parse_opts+0x1c4/0x1c4",

@@ -15,7 +15,7 @@ export const SANITIZER_RULES: readonly CrashRule[] = family("sanitizer", [
     summary: "KASAN: memory used after free, out of bounds, or freed twice.",
     begins: ["BUG: KASAN: "],
     expression: /^BUG: KASAN: ([a-z-]+(?: or [a-z-]+)?)(?: in ([\w.]+)| on address)/,
-    title: "BUG: KASAN: $1{ in $2}",
+    title: "BUG: KASAN: $1{ in @| in $2}",
     end: RULE_OFF,
     example: "[   12.551020] BUG: KASAN: slab-use-after-free in chunk_read+0x84/0xf0",
     lookalikes: [
@@ -29,7 +29,7 @@ export const SANITIZER_RULES: readonly CrashRule[] = family("sanitizer", [
     summary: "KFENCE: memory used after free, out of bounds, or corrupted.",
     begins: ["BUG: KFENCE: "],
     expression: /^BUG: KFENCE: ([a-z -]+?) in ([\w.]+)/,
-    title: "BUG: KFENCE: $1 in $2",
+    title: "BUG: KFENCE: $1{ in @| in $2}",
     end: RULE_OFF,
     example: "[   12.551020] BUG: KFENCE: use-after-free read in chunk_read+0x84/0xf0",
     lookalikes: [
