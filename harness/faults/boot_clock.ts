@@ -42,7 +42,7 @@ export class BootClock {
   #behind: Behind | undefined;
 
   /** @param startNs Guest time at which the machine was started or reset. */
-  constructor(private readonly startNs: number) {
+  constructor(startNs: number) {
     this.#heardNs = startNs;
   }
 
@@ -76,7 +76,7 @@ export class BootClock {
     if (timeS > ((nowNs - this.#heardNs) / 1e9) * 1.1 + DISORDER_S) behind.mayBeRestart = false;
     const recordS = timeS - behind.fromS;
     const passedS = (nowNs - behind.fromNs) / 1e9;
-    if (passedS < 0.3 * recordS) {
+    if (passedS < 0.3 * recordS || passedS > 1.5 * recordS + DISORDER_S) {
       behind.fromS = timeS;
       behind.fromNs = nowNs;
     }
@@ -85,7 +85,7 @@ export class BootClock {
 
   #isFuture(timeS: number, nowNs: number): boolean {
     if (!this.established || this.#trustsFuture) return false;
-    const future = timeS > ((nowNs - this.startNs) / 1e9) * 1.5 + 1;
+    const future = timeS > (nowNs / 1e9) * 1.5 + 1;
     this.#future = future ? this.#future + 1 : 0;
     this.#trustsFuture = this.#future >= STRANGE;
     return future && !this.#trustsFuture;

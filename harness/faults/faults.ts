@@ -178,7 +178,7 @@ export class Faults {
       return;
     }
     const text = detail === "" ? kind : `${kind}: ${detail}`;
-    const part = { text, message: text, timeS: undefined, caller: undefined, midLine: false };
+    const part = { text, message: text, timeS: undefined, caller: undefined };
     const match = Object.assign(["", detail], { index: 0, input: text }) as unknown as RegExpExecArray;
     this.#openReport({ rule: BY_ID.get(kind)!, match }, part);
     this.settle();

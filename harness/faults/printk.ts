@@ -15,8 +15,6 @@ export interface LinePart {
   readonly timeS: number | undefined;
   /** Who printed it, as `T123` or `C0`, where the kernel says so. */
   readonly caller: string | undefined;
-  /** Whether other output precedes it on its line. */
-  readonly midLine: boolean;
 }
 
 /** Characters of a part that are looked at: a record's text is at most 1 KiB (PRINTK_MESSAGE_MAX 2 KiB). */
@@ -44,7 +42,6 @@ export function splitLine(line: string): LinePart[] {
       message: line.slice(messageStart, end),
       timeS: Number(time),
       caller,
-      midLine: start > 0,
     });
   }
   return parts;
@@ -52,5 +49,5 @@ export function splitLine(line: string): LinePart[] {
 
 function plain(line: string): LinePart {
   const text = line.length > MAX_PART ? line.slice(0, MAX_PART) : line;
-  return { text, message: text, timeS: undefined, caller: undefined, midLine: false };
+  return { text, message: text, timeS: undefined, caller: undefined };
 }

@@ -18,7 +18,8 @@ const OPEN_QUIET_NS = 200_000_000;
 /** The same after its end: more would have followed at once, such as the panic that an oops ends in. */
 const ENDED_QUIET_NS = 10_000_000;
 
-const CALL_TRACE = /^\s{0,4}Call [Tt]race:/;
+/** Where a call trace begins; riscv prints one after the last registers without saying so. */
+const CALL_TRACE = /^(?:\s{0,4}Call [Tt]race:|status: [0-9a-f]{16} badaddr: )/;
 /** What call traces consist of; anything else ends one. */
 const IN_TRACE =
   /^(?:$|[\s<]|\[<[0-9a-f]{8}|(?:RIP|RSP|RAX|RDX|RBP|R1\d|Code|ORIG_RAX): ?|R\d\d: ?|Call [Tt]race)/;
@@ -61,7 +62,6 @@ export class OpenReport {
   /** @param heading The part of a line that `hit` matched. */
   constructor(readonly hit: Hit, readonly start: ReportStart, heading: LinePart) {
     this.#caller = heading.caller;
-    this.#mixed = heading.midLine;
     for (const part of start.lead) this.#keep(part);
     this.#keep(heading);
     this.ended = hit.rule.end.kind === "line";
@@ -76,16 +76,15 @@ export class OpenReport {
   add(part: LinePart): void {
     if (this.full) return;
     const { end } = this.hit.rule;
-    if (part.midLine || (this.start.prefixed && part.timeS === undefined && part.text.trim() !== "")) {
-      this.#mixed = true;
-    }
+    const isForeign = this.start.prefixed && part.timeS === undefined;
+    if (isForeign && part.text.trim() !== "") this.#mixed = true;
     if (!this.ended && end.kind === "trace" && this.#leavesTrace(part)) {
       this.ended = true;
       // Further lines are of interest only behind what ends the wait.
       if (this.start.class !== "fatal") return;
     }
     this.#keep(part);
-    if (!this.ended && end.kind === "mark" && end.mark.test(part.message)) {
+    if (!this.ended && !isForeign && end.kind === "mark" && end.mark.test(part.message)) {
       this.ended = true;
       this.final = end.final ?? false;
     }

@@ -32,13 +32,14 @@ export const OOPS_RULES: readonly CrashRule[] = family("oops", [
     id: "null-dereference",
     class: "fatal",
     summary: "The kernel used a null pointer.",
+    // riscv tells a null pointer and other user memory apart by the address alone.
     begins: [
-      "BUG: kernel NULL pointer dereference",
+      "BUG: kernel NULL pointer",
       "BUG: unable to handle kernel NULL pointer",
-      "Unable to handle kernel NULL pointer",
+      "Unable to handle kernel ",
     ],
     expression:
-      /^(?:BUG: kernel|BUG: unable to handle kernel|Unable to handle kernel) NULL pointer dereference/,
+      /^(?:(?:BUG: kernel|BUG: unable to handle kernel|Unable to handle kernel) NULL pointer dereference|Unable to handle kernel access to user memory [a-z ]{1,40} at virtual address 0{13})/,
     title: "BUG: unable to handle kernel NULL pointer dereference{ in @}",
     end: END_TRACE,
     example: "[    7.220145] BUG: kernel NULL pointer dereference, address: 0000000000000010",
