@@ -67,25 +67,26 @@ for (const rule of textual) {
   });
 }
 
-for (const { arch, rules, title, log } of LOG_FIXTURES) {
-  Deno.test(`${arch}: "${title}" is reported, whole`, () => {
-    const watch = new Watch().boot().print(log);
-    while (watch.faults.all.length < rules.length && watch.quietNs !== undefined) {
-      watch.quietNs = undefined;
+for (const [name, fixtures] of Map.groupBy(LOG_FIXTURES, ({ arch, family }) => `${arch}: ${family}`)) {
+  Deno.test(`${name} are reported, whole and by their titles`, () => {
+    for (const { rules, title, log } of fixtures) {
+      const watch = new Watch().boot().print(log);
       watch.faults.settle();
+      assertEquals(watch.faults.all.map(({ rule }) => rule).sort(), [...rules].sort(), title);
+      const crash = watch.faults.all.find(({ rule }) => rule === rules[0])!;
+      assertEquals(crash.title, title);
+      assertEquals(crash.corrupted, false, crash.report);
+      if (/Call [Tt]race:/.test(crash.report)) assert(crash.frames.length > 2, "frames are read");
+      if (crash.class === "fatal") assertWhole(crash.report, log, rules[0]);
     }
-    assertEquals(watch.faults.all.map(({ rule }) => rule).sort(), [...rules].sort());
-    const crash = watch.faults.all.find(({ rule }) => rule === rules[0])!;
-    assertEquals(crash.title, title);
-    assertEquals(crash.corrupted, false, crash.report);
-    const traces = log.match(/Call [Tt]race:/g)?.length ?? 0;
-    if (crash.lines > 1 && traces > 0) assert(crash.frames.length > 2, "frames are read");
-    if (crash.class !== "fatal") return;
-    // All from the heading on, and nothing before it but its frame.
-    const lines = log.split("\n");
-    const first = lines.indexOf(crash.report.split("\n")[0]);
-    const heading = lines.findIndex((line) => all.scan(splitLine(line)[0].message)?.rule.id === rules[0]);
-    assert(first >= 0 && first <= heading && heading - first <= 1);
-    assertEquals(crash.report, lines.slice(first).map((line) => `${line}\n`).join(""));
   });
+}
+
+/** All from the heading on, and nothing before it but the line that frames it. */
+function assertWhole(report: string, log: string, rule: string): void {
+  const lines = log.split("\n");
+  const first = lines.indexOf(report.split("\n")[0]);
+  const heading = lines.findIndex((line) => all.scan(splitLine(line)[0].message)?.rule.id === rule);
+  assert(first >= 0 && first <= heading && heading - first <= 1, report);
+  assertEquals(report, lines.slice(first).map((line) => `${line}\n`).join(""));
 }
