@@ -19,7 +19,7 @@ export class ExpectedFaultError extends BootwrightError {
   /** The guest's fault. */
   readonly verdict = "guest";
 
-  /** @param what What was expected, in words. */
+  /** Made at the end of a scope. @param what What was expected, in words. */
   constructor(readonly what: string) {
     super(
       `Expected a fault (${what}), but none came while it was expected; ` +
@@ -35,7 +35,7 @@ export class Expectation {
   /** What is expected, in words. */
   readonly what: string;
 
-  /** @throws {InputError} for a name that is neither a rule's nor a family's. */
+  /** Made by `faults.expect`. @throws {InputError} for a name that is neither a rule's nor a family's. */
   constructor(readonly pattern: FaultPattern, readonly optional: boolean, rules: readonly CrashRule[]) {
     this.what = typeof pattern === "string" ? pattern : String(pattern);
     if (typeof pattern === "string") assertKnown(pattern, rules);
@@ -54,7 +54,7 @@ export class Expectation {
   }
 }
 
-/** @throws {InputError} for a name that is neither a rule's nor a family's. */
+/** Refuses unknown names. @throws {InputError} for one that is neither a rule's nor a family's. */
 export function assertKnown(name: string, rules: readonly CrashRule[]): void {
   const names = [...new Set(rules.flatMap(({ id, family }) => [id, family]))];
   if (names.includes(name)) return;
