@@ -36,9 +36,11 @@ export const MOST_WATCHED_PAGES = 32;
 
 const OFFSET_MASK = PAGE_SIZE - 1;
 
-/** A page's virtual address, in halves. */
-interface Page {
+/** A page's virtual address. */
+export interface Page {
+  /** Its low half, signed. */
   readonly lo: number;
+  /** Its high half, signed. */
   readonly hi: number;
 }
 
@@ -129,7 +131,7 @@ export class DebugPoints {
   }
 
   /** The pages that hold watched bytes. */
-  get watchedPages(): readonly Readonly<{ lo: number; hi: number }>[] {
+  get watchedPages(): readonly Page[] {
     return this.#pages;
   }
 
@@ -163,7 +165,12 @@ function includes(pages: readonly Page[], lo: number, hi: number): boolean {
   return false;
 }
 
-function pagesOf(watchpoints: readonly Watchpoint[]): Page[] {
+/**
+ * The pages that hold watched bytes.
+ *
+ * @throws {RangeError} when they are more than {@linkcode MOST_WATCHED_PAGES}.
+ */
+export function pagesOf(watchpoints: readonly Watchpoint[]): readonly Page[] {
   const pages: Page[] = [];
   for (const { address, length } of watchpoints) {
     const span = Number(address & BigInt(OFFSET_MASK)) + length;

@@ -37,7 +37,7 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../translator/layout.ts";
-import type { DebugPoints } from "../../debug/debug_points.ts";
+import type { Page } from "../../debug/debug_points.ts";
 import type { GuestRam } from "../../memory.ts";
 import { MMU_MACHINE, MMU_SUPERVISOR_SUM, MMU_USER, S_PMP_ACTIVE, S_SATP, S_SUPERPAGES } from "./state.ts";
 
@@ -78,7 +78,7 @@ export function emitWalker(
   kind: number,
   mmuIndex: number,
   ram: GuestRam,
-  watched: DebugPoints["watchedPages"],
+  watched: readonly Page[],
 ): void {
   const walker = new Walker(ir, kind, mmuIndex, ram);
   walker.emit(watched);
@@ -98,7 +98,7 @@ class Walker {
     this.#fill = ir.newLabel();
   }
 
-  emit(watched: DebugPoints["watchedPages"]): void {
+  emit(watched: readonly Page[]): void {
     const { ir } = this;
     if (this.kind !== TLB_FETCH && watched.length > 0) this.#refuseWatched(watched);
     ir.gotoIf(COND_NE, ir.get(S_PMP_ACTIVE), ir.const(0), this.#fail);
@@ -119,7 +119,7 @@ class Walker {
     ir.gotoIf(COND_EQ, tag, ir.bin(OP_OR64, page, ir.const(TLB_GUARDED)), this.#fail);
   }
 
-  #refuseWatched(watched: DebugPoints["watchedPages"]): void {
+  #refuseWatched(watched: readonly Page[]): void {
     const { ir } = this;
     for (const { lo, hi } of watched) {
       const page = ir.bin(OP_AND64, ir.get(VIRTUAL), ir.const(-4096));
