@@ -86,7 +86,7 @@ export class Connection implements SessionClient {
 
   /** Ends the connection from this side. */
   async close(): Promise<void> {
-    this.#session?.end();
+    if (!this.#over) this.#session?.end();
     this.#over = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, LAST_WORDS_MS));
