@@ -50,13 +50,20 @@ export class RunControl {
   #watchpoints: readonly Watchpoint[] = [];
   #step: Resumption & { kind: "step" } | undefined;
   #stepDone = false;
+  /** The vCPU whose access stopped the machine, and which gdb will want to step past it. */
+  #accessed: number | undefined;
   /** While the machine is held. */
   #gate: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
   /** The end that gdb was told of. */
   #reported: MachineExit | undefined;
 
-  /** Takes hold of a machine that stands still. */
-  constructor(driver: Driver) {
+  /**
+   * Takes hold of a machine that stands still.
+   *
+   * @param stepsPastAccess Whether gdb asks for a step past each access that a watchpoint stopped at. It gets none,
+   * since the access has been made.
+   */
+  constructor(driver: Driver, private readonly stepsPastAccess: boolean) {
     this.#driver = driver;
     this.#machine = driver.machine;
     const { exit } = this.#machine;
@@ -85,8 +92,10 @@ export class RunControl {
   moved(): void {
     const { hit } = this.#machine.debug;
     if (!this.running) return;
-    if (hit) this.#halt({ kind: "signal", signal: SIGNAL_TRAP, cpu: hit.cpu, hit });
-    else if (this.#stepDone) this.#halt({ kind: "signal", signal: SIGNAL_TRAP, cpu: this.#step!.cpu });
+    if (hit) {
+      if (hit.watchpoint && this.stepsPastAccess) this.#accessed = hit.cpu;
+      this.#halt({ kind: "signal", signal: SIGNAL_TRAP, cpu: hit.cpu, hit });
+    } else if (this.#stepDone) this.#halt({ kind: "signal", signal: SIGNAL_TRAP, cpu: this.#step!.cpu });
   }
 
   /** Stops the machine where it is. */
@@ -97,6 +106,11 @@ export class RunControl {
   /** Lets the machine go on. */
   resume(how: Resumption): void {
     const { debug } = this.#machine;
+    const accessed = this.#accessed;
+    this.#accessed = undefined;
+    if (how.kind === "step" && how.cpu === accessed) {
+      return this.#tell({ kind: "signal", signal: SIGNAL_TRAP, cpu: accessed });
+    }
     this.#step = how.kind === "step" ? how : undefined;
     this.#stepDone = false;
     // gdb takes its breakpoints out to step past one. The vCPU that steps meets none, and others shall.

@@ -172,7 +172,7 @@ export class GdbServer implements AsyncDisposable {
     if (this.#client) return undefined;
     this.#client = connection;
     this.#stay.begin();
-    const control = new RunControl(this.#driver);
+    const control = new RunControl(this.#driver, this.#target.watchpointsStopBefore);
     return { control, session: new Session(this.#driver.machine, this.#target, control, connection) };
   }
 

@@ -20,6 +20,7 @@ const FLOAT_TYPE = `<union id="riscv_double"><field name="float" type="ieee_sing
 /** The row. */
 export const RISCV64: TargetRow = {
   architecture: "riscv:rv64",
+  watchpointsStopBefore: true,
   expedited: ["pc", "sp", "fp"],
   features(vcpu: Vcpu): TargetFeature[] {
     // s0 is fp in gdb.

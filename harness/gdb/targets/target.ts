@@ -41,6 +41,11 @@ export interface TargetRow {
   readonly architecture: string;
   /** Its registers, those a vCPU has. */
   features(vcpu: Vcpu): readonly TargetFeature[];
+  /**
+   * Whether gdb takes this architecture's watchpoints to stop before the access, so that it asks for a step past it
+   * before it compares what is watched.
+   */
+  readonly watchpointsStopBefore: boolean;
   /** The names of the registers that each stop reports: pc and what unwinding begins with. */
   readonly expedited: readonly string[];
 }
@@ -55,6 +60,8 @@ export class Target {
   readonly general: readonly number[];
   /** Numbers of the registers that each stop reports. */
   readonly expedited: readonly number[];
+  /** As in {@linkcode TargetRow}. */
+  readonly watchpointsStopBefore: boolean;
 
   constructor(row: TargetRow, vcpu: Vcpu) {
     const features = row.features(vcpu);
@@ -62,6 +69,7 @@ export class Target {
     const count = features.filter((feature) => feature.general).flatMap((f) => f.registers).length;
     this.general = Array.from({ length: count }, (_, i) => i);
     this.expedited = row.expedited.map((name) => this.registers.findIndex((r) => r.name === name));
+    this.watchpointsStopBefore = row.watchpointsStopBefore;
     this.xml = describe(row, features);
   }
 
