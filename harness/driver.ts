@@ -92,7 +92,11 @@ export class Driver {
    * @param judge In place of {@linkcode Driver.judge}.
    * @returns undefined when done, else why not.
    */
-  advance(done: () => boolean, options: WaitOptions, judge = this.judge): Promise<VmExit | undefined> {
+  advance(
+    done: () => boolean,
+    options: WaitOptions,
+    judge: Driver["judge"] = (ending) => this.judge(ending),
+  ): Promise<VmExit | undefined> {
     this.assertIdle();
     const within = options.within ?? guest("60s");
     const limitNs = this.machine.clock.nowNs + guestNs(within);

@@ -10,7 +10,7 @@ import { pagesOf } from "../../core/debug/debug_points.ts";
 import type { Vcpu } from "../../core/isa.ts";
 import type { Machine, MachineExit, Runner } from "../../core/machine.ts";
 import type { Driver } from "../driver.ts";
-import { describeExit } from "../exit.ts";
+import { describeExit, type VmExit } from "../exit.ts";
 
 /** Signals by gdb's numbers (gdb's `include/gdb/signals.def`). */
 export const SIGNAL_INT = 2;
@@ -54,8 +54,8 @@ export class RunControl {
   #accessed: number | undefined;
   /** While the machine is held. */
   #gate: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();
-  /** The end that gdb was told of. */
-  #reported: MachineExit | undefined;
+  /** The end that gdb was told of, in words. */
+  #reported: string | undefined;
 
   /**
    * Takes hold of a machine that stands still.
@@ -67,8 +67,8 @@ export class RunControl {
     this.#driver = driver;
     this.#machine = driver.machine;
     const { exit } = this.#machine;
-    this.stop = exit === undefined || isStandstill(exit) ? this.#signal(SIGNAL_TRAP) : ending(exit);
-    this.#reported = exit;
+    this.stop = exit && isOver(exit) ? lastStop(exit) : this.#signal(SIGNAL_TRAP);
+    this.#reported = exit && describeExit(exit);
   }
 
   /** Whether the machine runs, or will as soon as it is awaited. */
@@ -81,10 +81,13 @@ export class RunControl {
     return this.#step ? this.#stepper : this.#driver.engine;
   }
 
-  /** A promise for the moment when a wait may go on; undefined where it may now. */
-  hold(): Promise<void> | undefined {
-    const { exit } = this.#machine;
-    if (exit && exit !== this.#reported && this.running) this.#ended(exit);
+  /**
+   * A promise for the moment when a wait may go on; undefined where it may now.
+   *
+   * @param end Why the wait will end otherwise.
+   */
+  hold(end: VmExit | undefined): Promise<void> | undefined {
+    if (end && this.running && !isBudget(end) && describeExit(end) !== this.#reported) this.#ended(end);
     return this.#gate?.promise;
   }
 
@@ -119,10 +122,14 @@ export class RunControl {
       debug.setWatchpoints(this.#watchpoints);
     }
     debug.hit = undefined;
-    this.#driver.revive();
+    const { exit } = this.#machine;
+    if (exit?.kind === "hang") {
+      this.#driver.revive();
+      this.#reported = undefined;
+    }
     this.#open();
     // Where the machine has ended, there will be nothing to wait for.
-    if (this.#reported && this.#reported === this.#machine.exit) this.#tell(ending(this.#reported));
+    if (exit && this.#reported) this.#tell(lastStop(exit));
   }
 
   /** Sets a breakpoint in one of the two sets. False when there are too many. */
@@ -161,7 +168,7 @@ export class RunControl {
   kill(): void {
     this.#driver.revive();
     this.#machine.requestExit({ kind: "poweroff" });
-    this.#reported = this.#machine.exit;
+    this.#reported = describeExit(this.#machine.exit!);
   }
 
   /** Lets go of the machine, which keeps no breakpoint. */
@@ -194,11 +201,11 @@ export class RunControl {
     );
   }
 
-  /** The machine has come to its end. */
-  #ended(exit: MachineExit): void {
-    this.#reported = exit;
-    if (isStandstill(exit)) this.#halt(this.#signal(SIGNAL_ABORT), `${describeExit(exit)}\n`);
-    else this.#tell(ending(exit));
+  /** The machine has come to its end, or the wait to its own. */
+  #ended(end: VmExit): void {
+    this.#reported = describeExit(end);
+    if (isOver(end)) this.#tell(lastStop(end));
+    else this.#halt(this.#signal(SIGNAL_ABORT), `${this.#reported}\n`);
   }
 
   #halt(stop: Stop, note?: string): void {
@@ -223,12 +230,18 @@ export class RunControl {
   }
 }
 
-/** Whether it is an end at which there is something to look at, before gdb is told that it is over. */
-function isStandstill(exit: MachineExit): boolean {
-  return exit.kind === "hang" || exit.kind === "tripleFault";
+/** Whether a wait ends for want of time, which is no news about the machine. */
+function isBudget(end: VmExit): boolean {
+  return end.kind === "guestBudget" || end.kind === "hostWatchdog";
 }
 
-function ending(exit: MachineExit): Stop {
+/** Whether it is an end at which there is nothing to look at: the machine did what it wanted to. */
+function isOver(end: VmExit): end is MachineExit {
+  return end.kind === "poweroff" || end.kind === "reset" || end.kind === "debugExit";
+}
+
+/** What gdb is told when there will be nothing more. */
+function lastStop(exit: MachineExit): Stop {
   switch (exit.kind) {
     case "poweroff":
       return { kind: "exited", code: 0 };

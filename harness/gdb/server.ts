@@ -132,7 +132,7 @@ export class GdbServer implements AsyncDisposable {
       get runner(): Runner {
         return control()?.runner ?? engine;
       },
-      hold: () => control()?.hold(),
+      hold: (ending) => control()?.hold(ending),
       moved: () => control()?.moved(),
       close: () => this.close(),
     };
@@ -141,9 +141,11 @@ export class GdbServer implements AsyncDisposable {
   async #yield(): Promise<void> {
     const stay = this.#stay;
     await stay.begun;
-    if (!stay.isOver) {
-      await this.#driver.advance(() => stay.isOver, { within: FOREVER, watchdog: NO_WATCHDOG });
-    }
+    const options = { within: FOREVER, watchdog: NO_WATCHDOG };
+    const done = () => stay.isOver;
+    // A crash stops the machine in gdb once; whoever lets it go on wants to see more.
+    if (!done()) await this.#driver.advance(done, options);
+    if (!done() && !this.#driver.machine.exit) await this.#driver.advance(done, options, (ending) => ending);
     // Where the machine has ended, gdb is being told.
     await stay.over;
   }
