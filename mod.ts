@@ -29,6 +29,7 @@ export type { ResetPolicy, WaitOptions } from "./harness/driver.ts";
 export { BootwrightError, HostError, InputError, WaitError } from "./harness/errors.ts";
 export type { CpuPosition, MachineReport, Verdict } from "./harness/errors.ts";
 export type { VmExit, VmExitKind } from "./harness/exit.ts";
+export type { GdbAddress, GdbOptions, GdbServer } from "./harness/gdb/server.ts";
 export type { GuestMemory, VirtualOptions } from "./harness/guest_memory.ts";
 export type { Pattern } from "./harness/matching/stream_matcher.ts";
 export type { EngineInfo, ExitOptions, Vm } from "./harness/vm.ts";

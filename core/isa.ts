@@ -4,6 +4,7 @@
  */
 import type { Bus } from "./bus.ts";
 import type { Clock } from "./clock.ts";
+import type { DebugPoints } from "./debug/debug_points.ts";
 import type { GuestRam, HostMemory } from "./memory.ts";
 import type { InterruptLine } from "./devices/device.ts";
 import type { Ir } from "./translator/ir.ts";
@@ -16,6 +17,8 @@ export interface MachineContext {
   readonly memory: HostMemory;
   /** The run loop's notice board. */
   readonly control: RunControl;
+  /** Where a debugger wants it to stop. */
+  readonly debug: DebugPoints;
 }
 
 /** Flags by which devices and traps reach the run loop. */
@@ -48,7 +51,8 @@ export interface Vcpu {
 
   /**
    * Interprets at most `budget` instructions, adding each to the clock. Returns early when
-   * `control.yield` is set or the vCPU waits or stops. Interrupts are taken at instruction boundaries and
+   * `control.yield` is set, the vCPU waits or stops, or a debugger stops it (before an instruction with a
+   * breakpoint, after one that accessed watched bytes). Interrupts are taken at instruction boundaries and
    * cost no instruction; an instruction that traps counts as one.
    */
   interpret(budget: number): void;
@@ -74,6 +78,8 @@ export interface Vcpu {
   collectHostFlags: () => number;
   /** Guards store translations to a RAM page in the TLBs (TLB_GUARDED): it now holds translated code. */
   dropStoreTranslations(ramPage: number): void;
+  /** Guards data translations of the page at a virtual address, or frees them, as {@linkcode DebugPoints} says. */
+  watchedPageChanged(lo: number, hi: number): void;
   /** Forgets reservations and the like when the run loop turns to another vCPU. */
   deschedule(): void;
 

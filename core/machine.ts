@@ -8,6 +8,7 @@
  */
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
+import { DebugPoints } from "./debug/debug_points.ts";
 import type { Isa, MachineContext, Vcpu } from "./isa.ts";
 import { RunControl } from "./isa.ts";
 import { GuestRam, type HostMemory } from "./memory.ts";
@@ -48,6 +49,10 @@ export class Machine implements MachineContext {
   readonly bus: Bus;
   readonly clock: Clock = new Clock();
   readonly control: RunControl = new RunControl();
+  readonly debug: DebugPoints = new DebugPoints(
+    () => this.requestStop(),
+    (lo, hi) => this.vcpus.forEach((vcpu) => vcpu.watchedPageChanged(lo, hi)),
+  );
   readonly vcpus: readonly Vcpu[];
   /** Why the machine stopped for good, once it has. */
   exit: MachineExit | undefined;

@@ -11,6 +11,7 @@ import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
 import { type BootwrightError, InputError, type MachineReport, WaitError } from "./errors.ts";
 import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
+import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -179,6 +180,18 @@ export class Vm implements AsyncDisposable {
     this.#driver.assertIdle();
     this.#driver.reset();
     this.timeline.add("reset", "the test pressed reset");
+  }
+
+  /**
+   * Listens for gdb, on this host alone unless told otherwise. Whoever attaches holds the machine still; it then
+   * moves only while something is awaited and gdb lets it go on.
+   *
+   * @throws {InputError} when the port cannot be had, or there is a gdb server already.
+   * @throws {HostError} without the permission `--allow-net`.
+   */
+  async gdb(options?: GdbOptions): Promise<GdbServer> {
+    this.#driver.assertOpen();
+    return (await import("./gdb/server.ts")).serveGdb(this.#driver, this.arch, options);
   }
 
   /** The machine's facts, as errors show them. */

@@ -38,6 +38,10 @@ Limits:
   --within TIME     Guest time for each --expect and --send, and for the power-off (default 60s)
   --watchdog TIME   Wall time for everything (default 5m)
 
+Debugging:
+  --gdb PORT        Wait for gdb on this port of 127.0.0.1 before the first instruction (0: any free port); the
+                    default of --watchdog is 24h then
+
 Results:
   --json FILE       Write how it ended, every match, and digests
   --digest          Add the SHA-256 of guest RAM to that
