@@ -30,6 +30,16 @@ export { BootwrightError, HostError, InputError, WaitError } from "./harness/err
 export type { CpuPosition, MachineReport, Verdict } from "./harness/errors.ts";
 export type { VmExit, VmExitKind } from "./harness/exit.ts";
 export type { GdbAddress, GdbOptions, GdbServer } from "./harness/gdb/server.ts";
+export type { Crash } from "./harness/faults/crash.ts";
+export { ExpectedFaultError } from "./harness/faults/expectation.ts";
+export type { ExpectOptions, FaultPattern } from "./harness/faults/expectation.ts";
+export type { FaultPolicy, Faults } from "./harness/faults/faults.ts";
+export { GuestCrashError } from "./harness/faults/guest_crash_error.ts";
+export type { CrashFacts } from "./harness/faults/guest_crash_error.ts";
+export type { FaultClass } from "./harness/faults/rule.ts";
+export type { FaultEvent } from "./harness/faults/rules/machine.ts";
+export type { CrashFrame } from "./harness/faults/stack.ts";
+export type { FaultHost, FaultOptions } from "./harness/faults/faults.ts";
 export type { GuestMemory, VirtualOptions } from "./harness/guest_memory.ts";
 export type { Pattern } from "./harness/matching/stream_matcher.ts";
 export type { EngineInfo, ExitOptions, Vm } from "./harness/vm.ts";

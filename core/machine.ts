@@ -15,8 +15,9 @@ import { GuestRam, type HostMemory } from "./memory.ts";
 
 /** Why a machine stopped for good. */
 export type MachineExit =
-  | { readonly kind: "poweroff" }
-  | { readonly kind: "reset" }
+  /** `failure` is there where the guest said that it ends because it has failed. */
+  | { readonly kind: "poweroff"; readonly failure?: string }
+  | { readonly kind: "reset"; readonly failure?: string }
   | { readonly kind: "debugExit"; readonly code: number }
   | { readonly kind: "tripleFault"; readonly detail: string }
   | { readonly kind: "hang"; readonly detail: string };

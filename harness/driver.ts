@@ -44,6 +44,8 @@ const SLICE_MS = 8;
 
 /** Runs one machine. */
 export class Driver {
+  /** Called when a wait begins; may throw. */
+  onWait: () => void = () => {};
   /** Called after every slice. */
   onSlice: () => void = () => {};
   /** Called when the guest's own reset starts it over. */
@@ -81,6 +83,11 @@ export class Driver {
     }
   }
 
+  /** Whether the machine is there. */
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
   /** @throws {InputError} after the machine was closed. */
   assertOpen(): void {
     if (this.#closed) throw new InputError("This machine was closed; boot another one.");
@@ -98,6 +105,7 @@ export class Driver {
     judge: Driver["judge"] = (ending) => this.judge(ending),
   ): Promise<VmExit | undefined> {
     this.assertIdle();
+    this.onWait();
     const within = options.within ?? guest("60s");
     const limitNs = this.machine.clock.nowNs + guestNs(within);
     const watchdogMs = hostMs(options.watchdog ?? this.#watchdog);

@@ -72,6 +72,7 @@ export class Faults {
   #lingering: Expectation[] = [];
   #unmet: ExpectedFaultError | undefined;
   #waitFailed = false;
+  #pardoned = false;
   #fatal: Crash | undefined;
   #collected: Crash[] = [];
   #clock: BootClock;
@@ -184,11 +185,30 @@ export class Faults {
     this.settle();
   }
 
+  /**
+   * What has crashed so far, and what is just about to, is what the caller wanted: it fails nothing any more.
+   * The next wait is watched again.
+   */
+  pardon(): void {
+    this.settle();
+    this.take(true);
+    this.#pardoned = true;
+  }
+
+  /** Called by the machine when it is closed: what nobody has failed for yet. */
+  leftover(): Crash | undefined {
+    if (this.#pardoned) return undefined;
+    const unfinished = this.#host.unfinished?.() ?? "";
+    if (unfinished !== "") this.line(unfinished);
+    this.settle();
+    return this.take(true);
+  }
+
   /** Called by the driver when a wait begins. @throws {ExpectedFaultError} that had to make way for another. */
   waitBegins(): void {
     const unmet = this.#unmet;
     this.#unmet = undefined;
-    this.#waitFailed = false;
+    this.#waitFailed = this.#pardoned = false;
     if (unmet) throw unmet;
   }
 

@@ -61,6 +61,7 @@ function crashMessage(wanted: string, machine: MachineReport, facts: CrashFacts)
     ...(report === "" ? quoted("last console lines", machine.lastLines) : []),
   ];
   if (machine.reproduce) lines.push(`  reproduce: ${machine.reproduce}`);
+  lines.push(`  if the test provokes it on purpose: using _ = vm.faults.expect("${crash.family}")`);
   return lines.join("\n");
 }
 

@@ -35,7 +35,8 @@ kernel panic: at ADDR
   also: BUG: Bad rss-counter state at 2.000 s (collect)
   the end of the kernel's log:
   | a line of the log
-  reproduce: bootwright run Image`,
+  reproduce: bootwright run Image
+  if the test provokes it on purpose: using _ = vm.faults.expect("panic")`,
   );
 });
 
