@@ -11,6 +11,7 @@ import type { Vcpu } from "../../core/isa.ts";
 import type { Machine, MachineExit, Runner } from "../../core/machine.ts";
 import type { Driver } from "../driver.ts";
 import { describeExit, type VmExit } from "../exit.ts";
+import type { Resumption, Step } from "./resumption.ts";
 
 /** Signals by gdb's numbers (gdb's `include/gdb/signals.def`). */
 export const SIGNAL_INT = 2;
@@ -24,12 +25,6 @@ export type Stop =
   | { readonly kind: "signal"; readonly signal: number; readonly cpu: number; readonly hit?: DebugHit }
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "terminated"; readonly signal: number };
-
-/** How a machine shall go on. */
-export type Resumption =
-  | { readonly kind: "continue" }
-  /** Until a vCPU has executed an instruction and is not in `[from, to)`. */
-  | { readonly kind: "step"; readonly cpu: number; readonly from: bigint; readonly to: bigint };
 
 /** Most breakpoints that gdb may set. */
 const MOST_BREAKPOINTS = 4096;
@@ -48,7 +43,7 @@ export class RunControl {
   readonly #machine: Machine;
   readonly #stepper: Runner = { run: (vcpu, budget) => this.#runStep(vcpu, budget) };
   #watchpoints: readonly Watchpoint[] = [];
-  #step: Resumption & { kind: "step" } | undefined;
+  #step: Step | undefined;
   #stepDone = false;
   /** The vCPU whose access stopped the machine, and which gdb will want to step past it. */
   #accessed: number | undefined;
@@ -116,8 +111,8 @@ export class RunControl {
     }
     this.#step = how.kind === "step" ? how : undefined;
     this.#stepDone = false;
-    // gdb takes its breakpoints out to step past one. The vCPU that steps meets none, and others shall.
-    if (!this.#step) {
+    // Other vCPUs may take their turns while one steps past a breakpoint, and shall not miss it.
+    if (!this.#step?.alone) {
       debug.setBreakpoints(this.breakpoints.union(this.hardwareBreakpoints));
       debug.setWatchpoints(this.#watchpoints);
     }

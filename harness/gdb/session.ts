@@ -19,7 +19,8 @@ import {
   textToHex,
   toHex,
 } from "./packets.ts";
-import type { Resumption, RunControl, Stop } from "./run_control.ts";
+import { ANY_THREAD, parseActions, type Resumption, stepOf } from "./resumption.ts";
+import type { RunControl, Stop } from "./run_control.ts";
 import type { Target } from "./targets/target.ts";
 
 /** What a packet leads to, besides a reply. */
@@ -194,7 +195,7 @@ export class Session {
 
   /** `Hg`: the vCPU that registers and memory are of. `Hc` is for packets that vCont has replaced. */
   #select(text: string): string {
-    const any = /^(p[0-9a-f]+\.)?(0|-1)$/i.test(text.slice(1));
+    const any = ANY_THREAD.test(text.slice(1));
     const vcpu = any ? this.#current : this.#thread(text.slice(1));
     if (!vcpu) return ERROR_ABSENT;
     if (text[0] === "g" || !any) this.#current = vcpu;
@@ -252,28 +253,6 @@ export class Session {
     return undefined;
   }
 
-  /**
-   * `vCont`: an action per thread. vCPUs go on together, whatever gdb would have each do; the first that is to
-   * step decides when they stop.
-   */
-  #vCont(text: string): string | undefined {
-    let resumes = false;
-    for (const [action, thread = "-1"] of text.split(";").map((item) => item.split(":"))) {
-      if (action === "c" || /^C[0-9a-f]{2}$/i.test(action)) {
-        resumes = true;
-        continue;
-      }
-      const vcpu = /^(p[0-9a-f]+\.)?(0|-1)$/i.test(thread) ? this.#current : this.#thread(thread);
-      if (!vcpu) return ERROR_ABSENT;
-      if (action === "s" || /^S[0-9a-f]{2}$/i.test(action)) return this.#resume(stepOf(vcpu));
-      if (action[0] !== "r") return ERROR_INVALID;
-      const [from, to] = action.slice(1).split(",").map((part) => parseHex(part));
-      if (from === undefined || to === undefined) return ERROR_INVALID;
-      return this.#resume(stepOf(vcpu, from, to));
-    }
-    return resumes ? this.#resume({ kind: "continue" }) : ERROR_INVALID;
-  }
-
   #kill(): undefined {
     this.control.kill();
     this.client.leave();
@@ -311,7 +290,9 @@ export class Session {
     }
     if (packet === "vCont?") return "vCont;c;C;s;S;r";
     if (packet.startsWith("vCont;")) {
-      return this.control.running ? ERROR_INVALID : this.#vCont(packet.slice("vCont;".length));
+      const find = (thread: string) => this.#thread(thread);
+      const how = parseActions(packet.slice("vCont;".length), this.#current, find);
+      return this.control.running || !how ? ERROR_INVALID : this.#resume(how);
     }
     return "";
   }
@@ -385,10 +366,6 @@ export class Session {
       this.client.send(`O${toHex(bytes.subarray(at, at + OUTPUT_BYTES))}`);
     }
   }
-}
-
-function stepOf(vcpu: Vcpu, from = 0n, to = 0n): Resumption {
-  return { kind: "step", cpu: vcpu.index, from, to };
 }
 
 /** `address,length`. */

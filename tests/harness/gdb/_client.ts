@@ -14,7 +14,7 @@ export class GdbClient implements Disposable {
   }
 
   /** Connects, and agrees with the server on what gdb would: no acknowledgments, all reasons for stops. */
-  static async attach(server: GdbServer): Promise<GdbClient> {
+  static async attach(server: Pick<GdbServer, "address">): Promise<GdbClient> {
     const client = await GdbClient.connect(server);
     await client.ask("qSupported:swbreak+;hwbreak+");
     await client.ask("QStartNoAckMode");
@@ -22,7 +22,7 @@ export class GdbClient implements Disposable {
   }
 
   /** Connects and says nothing. */
-  static async connect({ address }: GdbServer): Promise<GdbClient> {
+  static async connect({ address }: Pick<GdbServer, "address">): Promise<GdbClient> {
     return new GdbClient(await Deno.connect(address));
   }
 

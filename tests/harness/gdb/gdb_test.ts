@@ -57,7 +57,7 @@ gdbTest("gdb watches a variable, and sees vCPUs as threads", async () => {
     text,
     /Thread 2 "vCPU 1" hit Hardware watchpoint 1.*\n\nOld value = 0\nNew value = 1\n0x0*8000016a/,
   );
-  assertMatch(text, /^ {2}1 +Thread 1 "vCPU 0" \(machine mode, running\) +0x\w+ in main \(\)$/m);
+  assertMatch(text, /^ +1 +Thread 1 "vCPU 0" \(machine mode, running\) +0x\w+ in main \(\)$/m);
   assertMatch(text, /^\* 2 +Thread 2 "vCPU 1" \(machine mode, running\) +0x\w+ in park \(\)$/m);
   assertMatch(text, /Thread 3 "vCPU 2" hit Hardware watchpoint 1.*\n\nOld value = 1\nNew value = 3\n/);
   assertMatch(text, /Thread 1 "vCPU 0" hit Hardware read watchpoint 2.*\n\nValue = [012]\n/);

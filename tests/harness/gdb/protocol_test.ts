@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { translatorObstacle } from "../../../accel/select.ts";
+import { InterpreterEngine } from "../../../accel/interpreter/engine.ts";
+import { Driver } from "../../../harness/driver.ts";
+import { serveGdb } from "../../../harness/gdb/server.ts";
 import { guest, InputError } from "../../../mod.ts";
+import { assemble, HALT, makeBoard } from "../../core/boards/programs.ts";
 import { tiny } from "../_tiny.ts";
 import { debug, GdbClient } from "./_client.ts";
 
@@ -116,10 +121,13 @@ Deno.test("a step executes one instruction, a range step goes on until it is lef
       /^T05thread:1;20:2800008000000000/,
     );
     assertEquals(vm.instructions, before + 5); // to putc's return
-    for (const bad of ["vCont;r1:1", "vCont;x", "vCont;s:9", "vCont;", "vCont;t"]) {
+    await gdb.ask("c");
+    await gdb.ask(`Z0,${hex(PUTC + 8n)},4`);
+    assertMatch(await gdb.ask(`vCont;r${hex(PUTC)},${hex(PUTC + 20n)}:1;c`), /swbreak:;20:1c00008000000000/);
+    for (const bad of ["vCont;r1:1", "vCont;x", "vCont;s:9", "vCont;", "vCont;t", "vCont;c;x"]) {
       assertMatch(await gdb.ask(bad), /^E/, bad);
     }
-    assertEquals([await gdb.ask("vCont?"), vm.instructions], ["vCont;c;C;s;S;r", before + 5]);
+    assertEquals(await gdb.ask("vCont?"), "vCont;c;C;s;S;r");
   });
 });
 
@@ -169,6 +177,31 @@ Deno.test("watchpoints stop after the access, and say which address was reached"
   });
 });
 
+Deno.test("vCPUs that are stopped and stepped take the turns they would have taken", async () => {
+  const obstacle = await translatorObstacle();
+  for (const engine of obstacle ? ["interpreter"] as const : ["interpreter", "dbt"] as const) {
+    await using plain = await tiny("smp", { cpus: 3, engine });
+    await plain.waitForExit({ kind: "poweroff" });
+    await using vm = await tiny("smp", { cpus: 3, engine });
+    const threads = new Set<string>();
+    await debug(vm, async (gdb) => {
+      for (const address of [PUTC, 0x80000166n, 0x80000180n]) await gdb.ask(`Z0,${hex(address)},4`);
+      for (let stop = await gdb.ask("vCont;c"); stop !== "W00"; stop = await gdb.ask("vCont;c")) {
+        const thread = /^T05thread:(\d);swbreak/.exec(stop)![1];
+        threads.add(thread);
+        await gdb.ask(`vCont;s:${thread}`);
+        await gdb.ask(`vCont;s:${thread};c`);
+        await gdb.ask("vCont;s:1"); // whichever that was
+      }
+    });
+    assertEquals([...threads], ["1", "2", "3"]);
+    assertEquals(
+      [vm.instructions, vm.guestTimeNs, vm.console.text, await vm.memory.sha256()],
+      [plain.instructions, plain.guestTimeNs, plain.console.text, await plain.memory.sha256()],
+    );
+  }
+});
+
 Deno.test("Ctrl-C stops a guest that would spin for ever", async () => {
   await using vm = await tiny("spin", { cpus: 2 });
   await debug(vm, async (gdb) => {
@@ -208,6 +241,25 @@ Deno.test("a guest without hope stops first, so that it can be looked at", async
       if (name === "nowhere") assertEquals(await gdb.ask("c"), "X06");
     });
   }
+});
+
+Deno.test("a wait that would end by a crash stops in gdb first", async () => {
+  const board = await makeBoard({ kernel: assemble(HALT) });
+  const driver = new Driver(board, new InterpreterEngine(), "exit");
+  driver.judge = (ending) =>
+    board.machine.clock.instructions > 0 ? { kind: "panic", detail: "Oops" } : ending;
+  await using server = await serveGdb(driver, "riscv64");
+  using gdb = await GdbClient.attach(server);
+  const exit = driver.advance(() => false, {});
+  assertEquals(await gdb.ask("c"), "O74686520677565737420637261736865643a204f6f70730a"); // the guest crashed: Oops
+  assertMatch(await gdb.receive(), /^T06thread:1;/);
+  assertEquals((await gdb.ask("g")).length, 33 * 16);
+  await gdb.send("c");
+  assertEquals(await exit, { kind: "panic", detail: "Oops" });
+  await gdb.sendBytes(Uint8Array.of(3));
+  assertMatch(await gdb.receive(), /^T02/);
+  assertEquals(await gdb.ask("D"), "OK");
+  await driver.close();
 });
 
 Deno.test("a reset by the guest is passed over where it starts over", async () => {
