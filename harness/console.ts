@@ -161,6 +161,11 @@ export class Console {
     return text.slice(start);
   }
 
+  /** Bytes that {@linkcode Console.bytes} lacks at its beginning, because there were too many. */
+  get droppedBytes(): number {
+    return this.#transcript.droppedBytes;
+  }
+
   /** The last `count` lines, the unfinished one included. */
   lastLines(count: number): string[] {
     return this.#transcript.lastLines(count);

@@ -23,7 +23,7 @@ export interface EventView {
   readonly line?: number;
 }
 
-const MAX_TEXT = 1_000;
+const MAX_TEXT = 400;
 
 /** The events of a report, and what its timeline does not tell by itself. */
 export function eventViews(data: ReportData): EventView[] {

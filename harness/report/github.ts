@@ -3,7 +3,6 @@
  * commands from stdout and stderr alike; here they go to stderr, so that stdout stays the guest's. Formats:
  * GitHub's "Workflow commands for GitHub Actions".
  */
-import { fromFileUrl } from "@std/path";
 import { escapeHtml } from "./html.ts";
 
 /** A message that GitHub shows beside a line of the repository, or with the run. */
@@ -102,10 +101,19 @@ export function testLine(
   const root = workspace.endsWith("/") ? workspace : `${workspace}/`;
   const frames = stack.matchAll(/^ {4}at .*file:\/\/(\/[^\s()]+[._]test\.[cm]?[jt]sx?):(\d{1,9}):\d+\)?$/gm);
   for (const [, path, line] of frames) {
-    const file = URL.canParse(`file://${path}`) ? fromFileUrl(`file://${path}`) : path;
+    const file = decoded(path);
     if (file.startsWith(root)) return { file: file.slice(root.length), line: Number(line) };
   }
   return undefined;
+}
+
+/** A URL's path as a file's. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** A failure as a section of a step's summary, in GitHub's Markdown. */

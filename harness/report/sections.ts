@@ -19,9 +19,9 @@ const MAX_TEXT = 262_144;
 const MAX_FRAMES = 256;
 const MAX_REGISTERS = 512;
 const MAX_CPUS = 256;
-const MAX_FAULTS = 64;
-const MAX_COMMANDS = 1_000;
-/** Characters shown of each output of a shell command. */
+const MAX_FAULTS = 20;
+const MAX_COMMANDS = 500;
+/** Characters shown of each output of a shell command, and of crashes after the first. */
 const MAX_OUTPUT = 4_096;
 
 /** The title, the verdict and the sentence that says why. */
@@ -81,7 +81,7 @@ export function faults(data: ReportData): Html | undefined {
       html`
         <details ${i === 0 && html`open`}>
           <summary><b>${oneLine(title)}</b> <span class="when">${formatNs(atNs)}</span></summary>
-          <pre tabindex="0">${block(report)}</pre>
+          <pre tabindex="0">${block(report, i === 0 ? MAX_TEXT : MAX_OUTPUT)}</pre>
         </details>
       `
     )

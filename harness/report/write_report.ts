@@ -3,7 +3,6 @@
  * machine's state, the command that does it again, and report.html that shows all of it. A report is about a
  * verdict and never changes it: what cannot be written becomes a warning.
  */
-import { join } from "@std/path";
 import { asciicast } from "./asciicast.ts";
 import { machineJson } from "./machine_json.ts";
 import { consoleFile, reportPage } from "./page.ts";
@@ -28,7 +27,7 @@ function castFile(line: number): string {
 export function writeReport(dir: string, data: ReportData): ReportResult {
   const files: string[] = [];
   const write = (name: string, parts: Iterable<Uint8Array | string>, mode?: number) => {
-    const file = Deno.openSync(join(dir, name), {
+    const file = Deno.openSync(`${dir}/${name}`, {
       write: true,
       create: true,
       truncate: true,
@@ -51,7 +50,7 @@ export function writeReport(dir: string, data: ReportData): ReportResult {
     write("machine.json", [JSON.stringify(machineJson(data), null, 2), "\n"]);
     if (data.command !== undefined) write("reproduce.sh", [`#!/bin/sh\n${data.command}\n`], 0o755);
     write("report.html", [reportPage(data, [...files])]);
-    return { files, page: join(dir, "report.html") };
+    return { files, page: `${dir}/report.html` };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return { files, warning: `The report in ${dir} could not be written: ${why.replace(/\.$/, "")}.` };

@@ -22,7 +22,7 @@ const host = {
   onEvent(/** @type {any} */ event) {
     events.reveal(event);
     timeline.reveal(event.at, event);
-    showElement(events.element);
+    showIn(events.element, events.element.querySelector(".current"));
   },
 };
 /** @type {Log[]} */
@@ -50,7 +50,7 @@ function select(/** @type {any} */ event) {
   if (!logs[at]) return;
   showLog(at);
   logs[at].reveal(logs[at].lineAt(event.at, event.result));
-  showElement(byId("logs"));
+  showIn(byId("logs"), logs[at].element.querySelector(".current"));
 }
 
 function showLog(/** @type {number} */ index) {
@@ -61,19 +61,22 @@ function showLog(/** @type {number} */ index) {
   });
 }
 
-/** Scrolls the page only where an element is out of sight. */
-function showElement(/** @type {HTMLElement} */ node) {
-  const { top, bottom } = node.getBoundingClientRect();
+/**
+ * Scrolls the page to a panel, where what is meant in it is out of sight.
+ * @param {HTMLElement} panel
+ * @param {HTMLElement | null | undefined} target
+ */
+function showIn(panel, target) {
+  const { top, bottom } = (target ?? panel).getBoundingClientRect();
   const bar = byId("search").getBoundingClientRect().height;
-  const visible = Math.min(bottom, innerHeight) - Math.max(top, bar);
-  if (visible < Math.min(bottom - top, innerHeight - bar) / 2) node.scrollIntoView({ block: "start" });
+  if (top < bar || bottom > innerHeight) panel.scrollIntoView({ block: "start" });
 }
 
 function showHit(/** @type {any} */ place, /** @type {HTMLElement} */ mark) {
   const index = logs.indexOf(place);
   if (index >= 0) showLog(index);
   place.scrollTo(mark);
-  showElement(index >= 0 ? byId("logs") : events.element);
+  showIn(index >= 0 ? byId("logs") : events.element, mark);
 }
 
 function showCounts(/** @type {number[] | undefined} */ counts) {

@@ -118,3 +118,51 @@ export function sampleReport(facts: Partial<ReportData> = {}): ReportData {
     ...facts,
   };
 }
+
+/** Text that would do harm wherever it is not taken for text. */
+export const HOSTILE =
+  "</script><script>window.pwned=1</script><!--<script></style></title> \0\x07\x7f\x9b31m\u202elive\u202c " +
+  "\x1b]0;title\x07\x1b[999;999H\x1b[2Jy\ra ${window.pwned=2} \u2028 &lt; ' \" " +
+  "<img src=x onerror=window.pwned=3> \ud800 ::error::x ]]> \x1b[31mred\n";
+
+/** A machine all of whose texts are hostile, invalid UTF-8 and unfinished sequences on its console. */
+export function hostileReport(): ReportData {
+  const bytes = new Uint8Array([
+    ...encoder.encode(HOSTILE),
+    ...[0xff, 0xfe, 0xc3, 0x28, 0xed, 0xa0, 0x80, 0x0a],
+    ...encoder.encode("\x1b[\nplain\x1b]"),
+  ]);
+  const command = { command: HOSTILE, atNs: 1, stdout: HOSTILE, stderr: HOSTILE };
+  return sampleReport({
+    title: HOSTILE,
+    message: HOSTILE,
+    command: HOSTILE,
+    arch: HOSTILE,
+    engine: HOSTILE,
+    consoles: [{
+      line: 0,
+      name: HOSTILE,
+      bytes,
+      recording: [{ atNs: NaN, offset: -5 }, { atNs: 5e6, offset: 1e9 }],
+    }],
+    kernelLog: [{ timeNs: 1, level: 99, text: HOSTILE }],
+    faults: [{ title: HOSTILE, report: HOSTILE, atNs: 3 }],
+    timeline: [
+      { kind: "match", atNs: 1, instructions: 0, text: HOSTILE },
+      { kind: "wait", atNs: 1e6, instructions: 0, text: HOSTILE, line: 7 },
+    ],
+    exit: { kind: "panic", detail: HOSTILE },
+    shell: [command],
+    cpus: [{
+      index: 0,
+      pc: -1n,
+      mode: HOSTILE,
+      state: "running",
+      symbol: HOSTILE,
+      registers: { [HOSTILE]: 1n },
+      backtrace: [{ pc: 1n, symbol: HOSTILE, location: HOSTILE }],
+    }],
+    error: { message: HOSTILE, stack: HOSTILE },
+    statistics: { [HOSTILE]: 1 },
+  });
+}
