@@ -7,6 +7,7 @@
  * @param {number} ns
  */
 export function formatTime(ns) {
+  if (ns === 0) return "0 s";
   if (ns >= 1e9) return `${(ns / 1e9).toFixed(3)} s`;
   if (ns >= 1e6) return `${(ns / 1e6).toFixed(3)} ms`;
   return `${Math.round(ns / 1e3)} µs`;

@@ -8,12 +8,12 @@
 import { element, formatTime, KINDS } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-/** Heights in pixels: axis, output, waits, input, events. */
+/** Heights in pixels: the axis, what was printed, and each lane of events. */
 const AXIS = 22;
 const OUTPUT = 44;
 const LANE = 26;
-const LANES = /** @type {Record<string, number>} */ ({ match: 0, miss: 0, wait: 0, type: 1, shell: 1 });
-const HEIGHT = AXIS + OUTPUT + 3 * LANE + 6;
+/** Kinds that share a lane; those that are not here share the last. */
+const LANES = [["match", "miss", "wait"], ["type", "shell"]];
 /** Shortest span of time that can be looked at, in ns. */
 const MIN_SPAN = 1_000;
 
@@ -37,6 +37,14 @@ export class TimelineView {
     this.onSelect = onSelect;
     this.from = 0;
     this.to = data.endNs;
+    const laneOf = (/** @type {any} */ { kind }) => {
+      const lane = LANES.findIndex((kinds) => kinds.includes(kind));
+      return lane === -1 ? LANES.length : lane;
+    };
+    /** Lanes in use, from above. */
+    this.lanes = [...new Set(/** @type {number[]} */ (data.events.map(laneOf)))].sort((a, b) => a - b);
+    this.laneOf = (/** @type {any} */ event) => this.lanes.indexOf(laneOf(event));
+    this.height = AXIS + OUTPUT + this.lanes.length * LANE + 6;
     /** @type {any} */
     this.selected = undefined;
     this.cursorNs = -1;
@@ -44,7 +52,7 @@ export class TimelineView {
       role: "group",
       "aria-label": "Timeline. Plus and minus zoom, arrow keys move.",
       tabindex: 0,
-      height: HEIGHT,
+      height: this.height,
     }));
     this.range = element("span", { class: "range" });
     const tool = (
@@ -163,12 +171,12 @@ export class TimelineView {
     /** @param {number} ns */
     const x = (ns) => (ns - this.from) / span * width;
     this.canvas.setAttribute("width", String(width));
-    this.canvas.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.canvas.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.range.textContent = `${formatTime(this.from)} to ${formatTime(this.to)}`;
     const parts = [...this.#axis(width, x), ...this.#output(width)];
     if (this.cursorNs >= 0) {
       const at = x(this.cursorNs);
-      parts.push(svg("line", { class: "cursor", x1: at, x2: at, y1: AXIS, y2: HEIGHT }));
+      parts.push(svg("line", { class: "cursor", x1: at, x2: at, y1: AXIS, y2: this.height }));
     }
     this.canvas.replaceChildren(...parts, ...this.#events(width, x));
   }
@@ -183,7 +191,7 @@ export class TimelineView {
     const digits = Math.max(0, -Math.floor(Math.log10(step / size) + 1e-9));
     for (let ns = Math.ceil(this.from / step) * step; ns <= this.to; ns += step) {
       const at = x(ns);
-      yield svg("line", { class: "grid", x1: at, x2: at, y1: AXIS, y2: HEIGHT });
+      yield svg("line", { class: "grid", x1: at, x2: at, y1: AXIS, y2: this.height });
       const label = svg("text", {
         class: "tick",
         x: Math.min(Math.max(at, 2), width - 2),
@@ -236,7 +244,7 @@ export class TimelineView {
       const from = x(event.from ?? event.at);
       const to = x(event.kind === "wait" ? this.data.endNs : event.at);
       if (to < -8 || from > width + 8) continue;
-      const lane = LANES[event.kind] ?? 2;
+      const lane = this.laneOf(event);
       const key = `${lane} ${event.kind}`;
       const selected = event === this.selected;
       if (!selected && to < (drawn.get(key) ?? -Infinity) + 1) continue;

@@ -194,9 +194,11 @@ export class Page {
 
   /** Clicks on the middle of an element, scrolling to it if need be. */
   async click(selector: string): Promise<void> {
-    const { x, y } = await this.evaluate<{ x: number; y: number }>(`(() => {
+    const { x, y } = await this.evaluate<{ x: number; y: number }>(`(async () => {
       const node = document.querySelector(${JSON.stringify(selector)});
       node.scrollIntoViewIfNeeded?.();
+      // What comes into sight can be hit once it has been drawn.
+      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
       const { left, top, width, height } = node.getBoundingClientRect();
       return { x: left + width / 2, y: top + height / 2 };
     })()`);
