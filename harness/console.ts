@@ -115,6 +115,8 @@ export class Console {
   #patterns: readonly Pattern[] = [];
   readonly #input: SerialInput;
   readonly #recording = new Recording();
+  /** Who reads finished lines; says whether it has seen the last. */
+  #reader: ((line: string, atNs: number | undefined) => boolean) | undefined;
   /** Offset of the line that the guest is printing. */
   #lineStart = 0;
   /** Who takes the guest's bytes in place of this console. */
@@ -157,6 +159,11 @@ export class Console {
     const from = Math.max(this.#lineStart, this.#transcript.units - MAX_LINE);
     const { text, start } = this.#transcript.since(from);
     return text.slice(start);
+  }
+
+  /** Bytes that {@linkcode Console.bytes} lacks at its beginning, because there were too many. */
+  get droppedBytes(): number {
+    return this.#transcript.droppedBytes;
   }
 
   /** The last `count` lines, the unfinished one included. */
@@ -224,6 +231,35 @@ export class Console {
     }
     if (found.exit.kind !== "guestBudget") throw this.#host.failure(wanted, found.exit, undefined);
     this.#host.passed(wanted);
+  }
+
+  /**
+   * Runs the machine and hands over each line that the guest finishes, until `take` says that it was the last;
+   * the machine stops on the instruction that finished it. Lines printed already and not consumed come first,
+   * without their time. What was taken is consumed.
+   *
+   * @param wanted What is waited for, in words.
+   * @param take Takes a line without its end, and the guest time in ns at which it was finished.
+   * @throws {WaitError} when the guest ends, hangs or spends the budget before.
+   */
+  async readLines(
+    wanted: string,
+    take: (line: string, atNs: number | undefined) => boolean,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    const { driver } = this.#host;
+    driver.assertIdle();
+    this.#host.event("wait", wanted);
+    try {
+      if (!this.#readPrinted(take)) {
+        this.#reader = take;
+        const exit = await driver.advance(() => this.#reader === undefined, options);
+        if (exit) throw this.#host.failure(wanted, exit, undefined);
+      }
+      this.#host.event("match", wanted);
+    } finally {
+      this.#reader = undefined;
+    }
   }
 
   /**
@@ -331,8 +367,18 @@ export class Console {
   #endLine(): void {
     const end = this.#transcript.units;
     const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE));
+    const line = text.slice(start).replace(/\r*\n$/, "");
+    const reader = this.#reader;
+    if (reader) {
+      const consumed = Math.max(0, this.#cursor - Math.max(this.#lineStart, end - MAX_LINE));
+      this.#cursor = end;
+      if (reader(line.slice(consumed), this.#host.driver.machine.clock.nowNs)) {
+        this.#reader = undefined;
+        this.#host.driver.stop();
+      }
+    }
     this.#lineStart = end;
-    this.#host.line(text.slice(start).replace(/\r*\n$/, ""));
+    this.#host.line(line);
   }
 
   #match(unit: number): void {
@@ -401,6 +447,16 @@ export class Console {
       }
     }
     this.#awaitQuiet();
+  }
+
+  /** Hands over the lines that are printed already; says whether the last was among them. */
+  #readPrinted(take: (line: string, atNs: number | undefined) => boolean): boolean {
+    const { text, start } = this.#transcript.since(this.#cursor);
+    for (let from = start, end; (end = text.indexOf("\n", from)) !== -1; from = end + 1) {
+      this.#cursor = this.#transcript.units - text.length + end + 1;
+      if (take(text.slice(from, end).replace(/\r+$/, ""), undefined)) return true;
+    }
+    return false;
   }
 
   /** An open match is settled for when nothing more comes. */

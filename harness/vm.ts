@@ -138,6 +138,11 @@ export class Vm implements AsyncDisposable {
     return cpu;
   }
 
+  /** How many serial lines there are. */
+  get serialCount(): number {
+    return this.#serial.length;
+  }
+
   /** A serial line; line 0 is the console. @throws {InputError} when there is none of that number. */
   serial(index: number): Console {
     const line = this.#serial[index];

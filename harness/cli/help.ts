@@ -45,6 +45,8 @@ Debugging:
 Results:
   --json FILE       Write how it ended, every match, and digests
   --digest          Add the SHA-256 of guest RAM to that
+  --report DIR      Leave a report there: report.html, console.log, console.cast, machine.json, reproduce.sh
+  --junit FILE      Write JUnit's XML: a case for each --expect, and one for the run
 
 Exit codes: 0 success; 1 the guest failed an expectation, crashed or did not power off; 2 bad usage or input;
 3 the host lacks something; 124 the watchdog struck.

@@ -19,6 +19,10 @@ export interface Plan {
   /** The file for the results, if any. */
   readonly json: string | undefined;
   readonly digest: boolean;
+  /** The folder for a report, if any. */
+  readonly report: string | undefined;
+  /** The file for JUnit's XML, if any. */
+  readonly junit: string | undefined;
   /** The port to wait for gdb at, if any. */
   readonly gdb: number | undefined;
 }
@@ -38,6 +42,8 @@ const OPTIONS: OptionTable = {
   watchdog: "TIME",
   json: "FILE",
   digest: "",
+  report: "DIR",
+  junit: "FILE",
   gdb: "PORT",
   help: "",
 };
@@ -85,6 +91,8 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     watchdog: host(value.get("watchdog") ?? (gdb === undefined ? "5m" : "24h")),
     json: value.get("json"),
     digest: value.has("digest"),
+    report: value.get("report"),
+    junit: value.get("junit"),
     gdb: gdb === undefined ? undefined : Number(gdb),
   };
 }
