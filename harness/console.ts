@@ -73,10 +73,10 @@ export interface DialogueStep {
 export interface ConsoleHost {
   /** Moves the machine. */
   readonly driver: Driver;
-  /** The error of a wait that ended as `exit` says. */
-  failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError;
+  /** The error of a wait that ended as `exit` says; leaves a report. */
+  failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): Promise<BootwrightError>;
   /** Told of each wait that found what it wanted. @throws when the guest has failed meanwhile all the same. */
-  passed(wanted: string): void;
+  passed(wanted: string): Promise<void>;
   /** Told of each wait and each text typed, for the command that reproduces a failure. */
   record(step: "expect" | "send", text: string): void;
   /** Told of what happens on the console. */
@@ -196,13 +196,13 @@ export class Console {
     this.#host.record("expect", patterns.map(patternSource).join("|"));
     this.#host.event("wait", patterns.map(describePattern).join(" or "));
     const found = await this.#watch(patterns, matcher, options);
-    if ("exit" in found) throw this.#missed(patterns, found.exit);
+    if ("exit" in found) throw await this.#missed(patterns, found.exit);
     const { clock } = driver.machine;
     const hit = { ...found.hit, guestTimeNs: clock.nowNs, instructions: clock.instructions };
     this.#cursor = found.end;
     this.#host.event("match", hit.text);
     if (lingerNs > 0) await this.#linger(clock.nowNs + lingerNs, options);
-    this.#host.passed(inWords(patterns));
+    await this.#host.passed(inWords(patterns));
     return hit;
   }
 
@@ -227,10 +227,10 @@ export class Console {
       .finally(() => this.#timeUp.disarm());
     if (!("exit" in found)) {
       const detail = `it printed ${JSON.stringify(shorten(found.hit.text, 200))}`;
-      throw this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
+      throw await this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
     }
-    if (found.exit.kind !== "guestBudget") throw this.#host.failure(wanted, found.exit, undefined);
-    this.#host.passed(wanted);
+    if (found.exit.kind !== "guestBudget") throw await this.#host.failure(wanted, found.exit, undefined);
+    await this.#host.passed(wanted);
   }
 
   /**
@@ -254,12 +254,13 @@ export class Console {
       if (!this.#readPrinted(take)) {
         this.#reader = take;
         const exit = await driver.advance(() => this.#reader === undefined, options);
-        if (exit) throw this.#host.failure(wanted, exit, undefined);
+        if (exit) throw await this.#host.failure(wanted, exit, undefined);
       }
       this.#host.event("match", wanted);
     } finally {
       this.#reader = undefined;
     }
+    await this.#host.passed(wanted);
   }
 
   /**
@@ -307,8 +308,8 @@ export class Console {
     const { unread } = this.#input;
     this.#input.cancel();
     const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))}`;
-    if (exit) throw this.#host.failure(`${wanted} (${unread} bytes are unread)`, exit, undefined);
-    this.#host.passed(wanted);
+    if (exit) throw await this.#host.failure(`${wanted} (${unread} bytes are unread)`, exit, undefined);
+    await this.#host.passed(wanted);
   }
 
   /** Types a line: `text` and a line feed. As {@linkcode Console.type}. */
@@ -478,7 +479,7 @@ export class Console {
     };
   }
 
-  #missed(patterns: readonly Pattern[], exit: VmExit): BootwrightError {
+  #missed(patterns: readonly Pattern[], exit: VmExit): Promise<BootwrightError> {
     const { text, start } = this.#transcript.since(this.#cursor);
     return this.#host.failure(inWords(patterns), exit, nearestMiss(patterns, text.slice(start)));
   }

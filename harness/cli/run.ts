@@ -111,7 +111,7 @@ export interface Progress {
 /** A machine for the plan; what prevents it is told in JUnit's XML as well, where that is wanted. */
 async function bootOrTell(plan: Plan): Promise<Vm> {
   try {
-    return await boot({ ...definedOnly(plan.boot), watchdog: plan.watchdog });
+    return await boot({ ...definedOnly(plan.boot), watchdog: plan.watchdog, report: false });
   } catch (error) {
     if (plan.junit !== undefined && error instanceof BootwrightError) {
       (await import("./run_report.ts")).reportNoMachine(plan, error);
