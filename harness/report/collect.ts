@@ -1,8 +1,9 @@
 /** A report's data from a machine that stands still. What only some machines have is added by the caller. */
 import { BootwrightError } from "../errors.ts";
 import { describeExit } from "../exit.ts";
+import { GuestCrashError } from "../faults/guest_crash_error.ts";
 import type { Vm } from "../vm.ts";
-import type { ReportData } from "./report_data.ts";
+import type { ReportData, ReportFault } from "./report_data.ts";
 
 /** What a report says beyond the machine's own facts. */
 export type ReportExtras = Pick<ReportData, "title"> & Partial<Omit<ReportData, "title">>;
@@ -35,10 +36,21 @@ export function collectReport(vm: Vm, error: Error | undefined, extras: ReportEx
         recording: console.recording(),
       };
     }).filter(({ line, bytes }) => line === 0 || bytes.length > 0),
+    faults: faultsOf(vm, error),
     timeline: vm.timeline.events,
     droppedEvents: vm.timeline.dropped,
     statistics: vm.statistics,
     ...(error && { error: { message: error.message, ...(error.stack && { stack: error.stack }) } }),
     ...extras,
   };
+}
+
+/** The crash that ended the test first, its addresses as symbols; then the others, those expected left out. */
+function faultsOf(vm: Vm, error: Error | undefined): ReportFault[] {
+  const ended = error instanceof GuestCrashError ? error : undefined;
+  const others = vm.faults.all.filter((crash) => crash !== ended?.crash && !crash.expected);
+  return [
+    ...(ended ? [{ title: ended.crash.title, report: ended.crashReport, atNs: ended.crash.atNs }] : []),
+    ...others.map(({ title, report, atNs }) => ({ title, report, atNs })),
+  ];
 }

@@ -5,7 +5,7 @@ import { shorten } from "../format.ts";
 import type { TimelineKind } from "../timeline.ts";
 import { visible } from "./console_view.ts";
 import type { OutputMark } from "../recording.ts";
-import type { ReportData } from "./report_data.ts";
+import type { ReportData, ReportFault, ReportShellCommand } from "./report_data.ts";
 
 /** An event for the page. */
 export interface EventView {
@@ -49,17 +49,9 @@ export function eventViews(data: ReportData): EventView[] {
     }
   }
   close();
-  if (data.shell?.length) {
-    const kept = events.filter(({ kind }) => kind !== "shell");
-    events.splice(0, events.length, ...kept, ...data.shell.map(shellView));
-  }
-  if (!events.some(({ kind }) => kind === "fault")) {
-    events.push(...(data.faults ?? []).map(({ title, atNs }): EventView => ({
-      kind: "fault",
-      at: atNs,
-      text: clean(title),
-    })));
-  }
+  // The timeline has the moment a wait ended for a fault; faults have their own.
+  if (data.faults?.length) replace(events, "fault", data.faults.map(faultView));
+  if (data.shell?.length) replace(events, "shell", data.shell.map(shellView));
   const { exit } = data;
   const ended = exit && !["guestBudget", "hostWatchdog", "unwanted", "panic"].includes(exit.kind);
   if (ended && !events.some(({ kind }) => kind === "exit")) {
@@ -68,8 +60,16 @@ export function eventViews(data: ReportData): EventView[] {
   return events.sort((a, b) => a.at - b.at);
 }
 
+function replace(events: EventView[], kind: TimelineKind, better: readonly EventView[]): void {
+  events.splice(0, events.length, ...events.filter((event) => event.kind !== kind), ...better);
+}
+
+function faultView({ title, atNs }: ReportFault): EventView {
+  return { kind: "fault", at: atNs, text: clean(title) };
+}
+
 function shellView(
-  { command, code, atNs, durationNs }: NonNullable<ReportData["shell"]>[number],
+  { command, code, atNs, durationNs }: ReportShellCommand,
 ): EventView {
   const result = code === undefined ? "did not end" : `exit code ${code}`;
   return { kind: "shell", from: atNs, at: atNs + (durationNs ?? 0), text: clean(command), result };
