@@ -19,6 +19,8 @@ export interface EventView {
   readonly text: string;
   /** What was found or came of it. */
   readonly result?: string;
+  /** What the console's line that it is about holds, where that is not the result. */
+  readonly find?: string;
   /** The serial line it happened on. */
   readonly line?: number;
 }
@@ -64,8 +66,9 @@ function replace(events: EventView[], kind: TimelineKind, better: readonly Event
   events.splice(0, events.length, ...events.filter((event) => event.kind !== kind), ...better);
 }
 
-function faultView({ title, atNs }: ReportFault): EventView {
-  return { kind: "fault", at: atNs, text: clean(title) };
+function faultView({ title, report, atNs }: ReportFault): EventView {
+  const [first] = report.trimStart().split("\n", 1);
+  return { kind: "fault", at: atNs, text: clean(title), find: clean(first.trim()) };
 }
 
 function shellView(

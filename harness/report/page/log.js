@@ -115,11 +115,10 @@ export class Log {
   }
 
   /**
-   * The line that was being printed at a time; of several that may be meant, the last that holds `text`.
-   * @param {number} ns
-   * @param {string | undefined} text
+   * The line that was being printed at an event; of several that may be meant, the last that holds its text.
+   * @param {{ at: number, find?: string, result?: string }} event
    */
-  lineAt(ns, text) {
+  lineOf({ at: ns, find, result: text = find }) {
     let [low, high] = [0, this.lines.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -142,7 +141,7 @@ export class Log {
    * @param {any} event
    */
   attach(event) {
-    const index = Math.max(0, this.lineAt(event.at, event.result));
+    const index = Math.max(0, this.lineOf(event));
     const line = this.lines[index];
     if (!line || line.body.querySelectorAll(".chip").length >= 8) return;
     const { sign, label } = KINDS[/** @type {keyof typeof KINDS} */ (event.kind)];

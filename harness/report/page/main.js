@@ -49,7 +49,7 @@ function select(/** @type {any} */ event) {
   timeline.reveal(event.at, event);
   if (!logs[at]) return;
   showLog(at);
-  logs[at].reveal(logs[at].lineAt(event.at, event.result));
+  logs[at].reveal(logs[at].lineOf(event));
   showIn(byId("logs"), logs[at].element.querySelector(".current"));
 }
 

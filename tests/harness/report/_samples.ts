@@ -102,7 +102,7 @@ export function sampleReport(facts: Partial<ReportData> = {}): ReportData {
       title: "NULL pointer dereference in ext4_find_entry",
       report:
         "Unable to handle kernel NULL pointer dereference at 0000000000000008\n  epc : ext4_find_entry+0x5c/0x3a0 fs/ext4/namei.c:1573\n   ra : ext4_lookup+0x88/0x200\nCall trace:\n  ext4_find_entry+0x5c/0x3a0\n  ext4_lookup+0x88/0x200\nKernel panic - not syncing: Fatal exception",
-      atNs: 207_100_000,
+      atNs: 208_100_000,
     }],
     shell: [
       { command: "uname -r", code: 0, atNs: 100e6, durationNs: 2.1e6, stdout: "6.12.48\n" },

@@ -138,16 +138,17 @@ pageTest(
   DESKTOP,
   async (page) => {
     await page.click(".mark.fault circle");
+    assertEquals(await page.evaluate(`document.querySelector(".line.current").dataset.line`), "205");
     assert(
       await page.evaluate(`document.querySelector(".line.current .x").textContent.includes("NULL pointer")`),
     );
     const range = () => page.evaluate<string>(`document.querySelector(".range").textContent`);
     assertEquals(await range(), "0 s to 212.000 ms");
     await page.click(".tools button:nth-child(2)");
-    assertEquals(await range(), "103.550 ms to 209.550 ms");
+    assertEquals(await range(), "104.050 ms to 210.050 ms");
     await page.evaluate(`document.querySelector(".timeline svg").focus()`);
     await page.press("ArrowLeft");
-    assertEquals(await range(), "77.050 ms to 183.050 ms");
+    assertEquals(await range(), "77.550 ms to 183.550 ms");
     await page.press("-");
     assertEquals(await range(), "0 s to 212.000 ms");
   },
