@@ -8,7 +8,8 @@ import formatScript from "./page/format.js" with { type: "text" };
 import logScript from "./page/log.js" with { type: "text" };
 import mainScript from "./page/main.js" with { type: "text" };
 import searchScript from "./page/search.js" with { type: "text" };
-import styleSheet from "./page/style.css" with { type: "text" };
+import pageStyle from "./page/style.css" with { type: "text" };
+import terminalStyle from "./page/terminal.css" with { type: "text" };
 import timelineScript from "./page/timeline.js" with { type: "text" };
 import {
   type ConsoleView,
@@ -62,6 +63,8 @@ export const PAGE_SCRIPT: string = [
   searchScript,
   mainScript,
 ].map((script) => script.replace(/^import .*;\n/gm, "").replace(/^export /gm, "")).join("\n");
+
+const styleSheet = `${pageStyle}\n${terminalStyle}`;
 
 /** The page, as text. @param names The files that lie beside it. */
 export function reportPage(data: ReportData, names: readonly string[]): string {
