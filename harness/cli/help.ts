@@ -34,6 +34,9 @@ What shall happen, in the order written:
   --send TEXT       Type this, as fast as the guest reads it; \\n is Enter, and \\r \\t \\e \\xHH \\\\ work too
 Without --expect, success is that the guest powers off.
 
+What counts as a crash (docs/crash-rules.md):
+  --fault NAME=CLASS  Make a rule or family fatal, collect, note or ignore: --fault warning=fatal
+
 Limits:
   --within TIME     Guest time for each --expect and --send, and for the power-off (default 60s)
   --watchdog TIME   Wall time for everything (default 5m)

@@ -4,6 +4,7 @@ import type { Arch } from "../boards.ts";
 import type { BootOptions } from "../boot.ts";
 import { guest, type GuestDuration, host, type HostDuration } from "../budget.ts";
 import { InputError } from "../errors.ts";
+import type { FaultPolicy } from "../faults/faults.ts";
 import { unescapeText } from "../escapes.ts";
 import { type OptionTable, parseArguments } from "./arguments.ts";
 
@@ -38,6 +39,7 @@ const OPTIONS: OptionTable = {
   engine: "ENGINE",
   expect: "RE",
   send: "TEXT",
+  fault: "NAME=CLASS",
   within: "TIME",
   watchdog: "TIME",
   json: "FILE",
@@ -67,6 +69,7 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     if (name === "expect") steps.push({ expect: expression(value) });
     if (name === "send") steps.push({ send: unescapeText(value) });
   }
+  const faults = given.filter(({ name }) => name === "fault").map(({ value }) => faultClass(value));
   const cpus = value.get("cpus");
   if (cpus !== undefined && !/^\d+$/.test(cpus)) throw new InputError(`--cpus is a number, not "${cpus}".`);
   const gdb = value.get("gdb");
@@ -84,6 +87,7 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
       memory: value.get("memory"),
       cpus: cpus === undefined ? undefined : Number(cpus),
       engine,
+      ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     },
     steps,
     within: guest(value.get("within") ?? "60s"),
@@ -95,6 +99,15 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     junit: value.get("junit"),
     gdb: gdb === undefined ? undefined : Number(gdb),
   };
+}
+
+/** boot() checks the names, and suggests. */
+function faultClass(text: string): [string, FaultPolicy] {
+  const parts = text.split("=");
+  if (parts.length !== 2) {
+    throw new InputError(`--fault is written NAME=CLASS, as in --fault warning=fatal, not "${text}".`);
+  }
+  return parts as [string, FaultPolicy];
 }
 
 function expression(source: string): RegExp {
