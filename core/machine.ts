@@ -8,6 +8,7 @@
  */
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
+import { InterruptPins } from "./devices/interrupt_pins.ts";
 import type { Isa, MachineContext, Vcpu } from "./isa.ts";
 import { RunControl } from "./isa.ts";
 import { GuestRam, type HostMemory } from "./memory.ts";
@@ -18,11 +19,19 @@ export type MachineExit =
   | { readonly kind: "reset" }
   | { readonly kind: "debugExit"; readonly code: number }
   | { readonly kind: "tripleFault"; readonly detail: string }
-  | { readonly kind: "hang"; readonly detail: string };
+  | { readonly kind: "hang"; readonly detail: string }
+  /** What executes the guest gave up on it. */
+  | { readonly kind: "engineError"; readonly detail: string };
 
-/** What the run loop needs of an engine (`accel/engine.ts` is the full interface). */
+/** What the run loop needs of an engine that counts instructions (`accel/engine.ts` is the full interface). */
 export interface Runner {
   run(vcpu: Vcpu, budget: number): void;
+}
+
+/** What takes the place of the run loop for an engine that runs all vCPUs at once, in real time. */
+export interface ParallelRunner {
+  /** {@linkcode Machine.run} under this engine. No vCPU runs any more when it returns. */
+  runMachine(machine: Machine, limitNs: number, hostDeadlineMs: number): void;
 }
 
 /** What every machine is made from. */
@@ -46,6 +55,10 @@ export class Machine implements MachineContext {
   readonly memory: HostMemory;
   readonly ram: GuestRam;
   readonly bus: Bus;
+  /** The port space, where the ISA has one; nothing is mapped there otherwise. */
+  readonly ports: Bus = new Bus();
+  /** The inputs of an interrupt controller that the engine provides, where it does. */
+  readonly interruptPins: InterruptPins = new InterruptPins();
   readonly clock: Clock = new Clock();
   readonly control: RunControl = new RunControl();
   readonly vcpus: readonly Vcpu[];
@@ -85,8 +98,9 @@ export class Machine implements MachineContext {
    * @param hostDeadlineMs `performance.now()` value after which the loop returns (checked between runs of
    * a few million instructions; it never changes what the guest sees).
    */
-  run(runner: Runner, limitNs: number, hostDeadlineMs = Infinity): void {
+  run(runner: Runner | ParallelRunner, limitNs: number, hostDeadlineMs = Infinity): void {
     this.stopRequested = false;
+    if ("runMachine" in runner) return runner.runMachine(this, limitNs, hostDeadlineMs);
     const sliceInstructions = hostDeadlineMs === Infinity ? MAX_RUN : 1_000_000;
     const { clock, control } = this;
     while (!this.exit && !this.stopRequested) {

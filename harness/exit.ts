@@ -32,6 +32,8 @@ export function describeExit(exit: VmExit): string {
       return `triple fault: ${exit.detail}`;
     case "hang":
       return `hang: ${exit.detail}`;
+    case "engineError":
+      return `the engine gave up: ${exit.detail}`;
     case "panic":
       return `the guest crashed: ${exit.detail}`;
     case "unwanted":

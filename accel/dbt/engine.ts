@@ -29,7 +29,7 @@ import {
   STATE_TIME_AT_ZERO,
   STATE_TLB_FILLS,
 } from "../../core/translator/layout.ts";
-import type { Engine } from "../engine.ts";
+import type { CountingEngine } from "../engine.ts";
 import { threadClock } from "../ffi/clock.ts";
 import { allocateCode, nativeEntry } from "../ffi/memory.ts";
 
@@ -68,7 +68,7 @@ export interface DbtOptions {
 }
 
 /** Translating engine for x86-64 Linux hosts. */
-export class DbtEngine implements Engine {
+export class DbtEngine implements CountingEngine {
   readonly name = "dbt";
   readonly deterministic = true;
   readonly #machine: MachineContext & { vcpus: readonly Vcpu[] };
