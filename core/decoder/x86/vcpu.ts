@@ -80,9 +80,7 @@ export class X86Vcpu implements Vcpu {
       const ram = this.context.rams.find((span) => span.contains(address, size));
       if (!ram) return undefined;
       const offset = address - ram.base;
-      return size === 8
-        ? ram.view.getBigUint64(offset, true)
-        : BigInt(ram.view.getUint32(offset, true));
+      return size === 8 ? ram.view.getBigUint64(offset, true) : BigInt(ram.view.getUint32(offset, true));
     });
   }
 
