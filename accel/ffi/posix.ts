@@ -163,6 +163,11 @@ export function mapShared(descriptor: number, bytes: number): HostPages {
   };
 }
 
+/** The bytes at a host address, which somebody else has mapped. */
+export function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer(address)!, length));
+}
+
 /** A host address as FFI wants it. */
 export function pointer(address: number): Deno.PointerValue {
   return Deno.UnsafePointer.create(BigInt(address));

@@ -36,8 +36,10 @@ export type X86Activity =
   | "running"
   /** HLT: waits for an interrupt. */
   | "halted"
-  /** Waits for INIT or a start-up IPI. */
-  | "stopped";
+  /** Waits for INIT: a vCPU that was never started. */
+  | "stopped"
+  /** Had its INIT and waits for a start-up IPI. */
+  | "initialized";
 
 /** The general registers, in the order of their encoding. */
 export const GENERAL_REGISTERS = [
@@ -115,13 +117,16 @@ export class LocalRegisters implements RegisterHolder {
 }
 
 const APIC_BASE = 0xfee0_0000n, APIC_ENABLED = 1n << 11n, APIC_BOOT_CPU = 1n << 8n;
-const XSAVE_LEGACY_AND_HEADER = 576, FCW = 0, MXCSR = 24;
+/** Bytes of an XSAVE area without extensions, and offsets in it. */
+const XSAVE_BYTES = 576, FCW = 0, FTW = 4, MXCSR = 24, XSTATE_BV = 512;
 
 /** The registers after power-on or reset (§14.1.3): real mode, at 0xfffffff0. */
 export function powerOnRegisters(vcpu: number): X86Registers {
-  const xsave = new Uint8Array(XSAVE_LEGACY_AND_HEADER);
+  const xsave = new Uint8Array(XSAVE_BYTES);
   const area = new DataView(xsave.buffer);
   area.setUint16(FCW, 0x0040, true);
+  area.setUint8(FTW, 0xff);
+  area.setUint32(XSTATE_BV, 3, true); // x87 and SSE are as written here
   area.setUint32(MXCSR, 0x1f80, true);
   const general = Object.fromEntries(GENERAL_REGISTERS.map((name) => [name, 0n])) as Record<
     GeneralRegister,
