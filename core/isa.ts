@@ -4,6 +4,7 @@
  */
 import type { Bus } from "./bus.ts";
 import type { Clock } from "./clock.ts";
+import type { DebugPoints } from "./debug/debug_points.ts";
 import type { GuestRam, HostMemory } from "./memory.ts";
 import type { InterruptLine } from "./devices/device.ts";
 import type { Ir } from "./translator/ir.ts";
@@ -18,6 +19,8 @@ export interface MachineContext {
   readonly memory: HostMemory;
   /** The run loop's notice board. */
   readonly control: RunControl;
+  /** Where a debugger wants it to stop. */
+  readonly debug: DebugPoints;
 }
 
 /** Flags by which devices and traps reach the run loop. */
@@ -58,6 +61,11 @@ export interface Vcpu {
   translateAddress(virtual: bigint): number | undefined;
   /** Saves what it knows, as plain data. */
   save(): unknown;
+  /**
+   * Guards data translations of the page at a virtual address, or frees them, as {@linkcode DebugPoints} says.
+   * Only vCPUs that keep translations have it.
+   */
+  watchedPageChanged?(lo: number, hi: number): void;
 }
 
 /** A vCPU that this process executes: its state, and how to advance it one instruction at a time. */
@@ -71,7 +79,8 @@ export interface SoftwareVcpu extends Vcpu {
 
   /**
    * Interprets at most `budget` instructions, adding each to the clock. Returns early when
-   * `control.yield` is set or the vCPU waits or stops. Interrupts are taken at instruction boundaries and
+   * `control.yield` is set, the vCPU waits or stops, or a debugger stops it (before an instruction with a
+   * breakpoint, after one that accessed watched bytes). Interrupts are taken at instruction boundaries and
    * cost no instruction; an instruction that traps counts as one.
    */
   interpret(budget: number): void;

@@ -8,6 +8,7 @@
  */
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
+import { DebugPoints } from "./debug/debug_points.ts";
 import { InterruptPins } from "./devices/interrupt_pins.ts";
 import type { Isa, MachineContext, Vcpu } from "./isa.ts";
 import { RunControl } from "./isa.ts";
@@ -16,8 +17,9 @@ import { Ports } from "./ports.ts";
 
 /** Why a machine stopped for good. */
 export type MachineExit =
-  | { readonly kind: "poweroff" }
-  | { readonly kind: "reset" }
+  /** `failure` is there where the guest said that it ends because it has failed. */
+  | { readonly kind: "poweroff"; readonly failure?: string }
+  | { readonly kind: "reset"; readonly failure?: string }
   | { readonly kind: "debugExit"; readonly code: number }
   | { readonly kind: "tripleFault"; readonly detail: string }
   /** The guest's kernel crashed; it said so. */
@@ -67,6 +69,10 @@ export class Machine implements MachineContext {
   readonly interruptPins: InterruptPins = new InterruptPins();
   readonly clock: Clock = new Clock();
   readonly control: RunControl = new RunControl();
+  readonly debug: DebugPoints = new DebugPoints(
+    () => this.requestStop(),
+    (lo, hi) => this.vcpus.forEach((vcpu) => vcpu.watchedPageChanged?.(lo, hi)),
+  );
   readonly vcpus: readonly Vcpu[];
   /** Why the machine stopped for good, once it has. */
   exit: MachineExit | undefined;

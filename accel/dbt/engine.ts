@@ -133,6 +133,8 @@ export class DbtEngine implements CountingEngine {
       };
     }
     machine.ram.onCodeWrite = (offset, size) => this.#codeWritten(offset, size);
+    machine.debug.onBreakpointChange = (lo, hi) => this.#breakpointChanged(lo, hi);
+    machine.debug.onWatchedPagesChange = () => this.#clear();
   }
 
   run(vcpu: SoftwareVcpu, budget: number): void {
@@ -415,13 +417,23 @@ export class DbtEngine implements CountingEngine {
   /** The guest, a device or a test is about to write to a page with code. */
   #codeWritten(offset: number, size: number): void {
     this.#codeWrites++;
+    const page = Math.floor(offset / PAGE_SIZE);
+    if (this.#blocks.givesUp(page)) this.#drop(page * PAGE_SIZE, PAGE_SIZE);
+    else if (this.#blocks.touchesCode(offset, size)) this.#drop(offset, size);
+  }
+
+  /** Code with the instruction at an address must stop there from now on, or need not any more. */
+  #breakpointChanged(pcLo: number, pcHi: number): void {
+    for (const page of this.#blocks.pagesOf(pcLo, pcHi)) {
+      this.#drop(page * PAGE_SIZE + (pcLo & (PAGE_SIZE - 1)), 1);
+    }
+  }
+
+  /** Drops the blocks that overlap `size` bytes at a RAM offset (within one page). */
+  #drop(offset: number, size: number): void {
     const { ram } = this.#machine;
     const vcpus = this.#vcpus;
     const page = Math.floor(offset / PAGE_SIZE);
-    if (this.#blocks.givesUp(page)) {
-      offset = page * PAGE_SIZE;
-      size = PAGE_SIZE;
-    } else if (!this.#blocks.touchesCode(offset, size)) return;
     const before = this.#dropped;
     const remains = this.#blocks.drop(offset, size, (b) => {
       this.#dropped++;

@@ -6,6 +6,7 @@
  * half is may change behind the block's back, so the block looks at it (by the fetch TLB, as the interpreter
  * does) each time before it executes the instruction.
  */
+import type { DebugPoints } from "../../debug/debug_points.ts";
 import type { FrontEnd, SoftwareVcpu, Trace } from "../../isa.ts";
 import { type GuestRam, PAGE_SIZE } from "../../memory.ts";
 import { COND_NE, type Ir, OP_ADD64, OP_SHL64, OP_STATE_ADDRESS } from "../../translator/ir.ts";
@@ -30,8 +31,9 @@ export class RiscvFrontEnd implements FrontEnd {
    * A front end for one machine.
    *
    * @param ram Where instructions are taken from.
+   * @param debug Which of them the interpreter must look at.
    */
-  constructor(private readonly ram: GuestRam) {
+  constructor(private readonly ram: GuestRam, private readonly debug: DebugPoints) {
     this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size / 2);
   }
 
@@ -48,6 +50,7 @@ export class RiscvFrontEnd implements FrontEnd {
       entryOffset: ramOffset & OFFSET_MASK,
       maxInstructions,
       trace,
+      debug: this.debug,
     });
     while (!ir.ended) {
       const offset = t.nextOffset;
@@ -61,6 +64,10 @@ export class RiscvFrontEnd implements FrontEnd {
       t.startInstruction(pagePc | offset, pcHi, length);
       if (offset < start) start = offset;
       if (offset + length > end) end = offset + length;
+      if (this.debug.hasBreakpoint(pagePc | offset, pcHi)) {
+        ir.interpret();
+        break;
+      }
       let insn: number;
       if (length === 2) insn = expand(first);
       else if (offset + 4 <= PAGE_SIZE) insn = first | parcels[parcel + 1] << 16;
@@ -102,6 +109,6 @@ export class RiscvFrontEnd implements FrontEnd {
   }
 
   walker(ir: Ir, kind: number, mmuIndex: number, ram: GuestRam): void {
-    emitWalker(ir, kind, mmuIndex, ram);
+    emitWalker(ir, kind, mmuIndex, ram, this.debug.watchedPages);
   }
 }

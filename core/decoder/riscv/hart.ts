@@ -202,7 +202,8 @@ export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInput
   interpret(budget: number): void {
     if (budget <= 0 || this.waiting || this.stopped) return;
     const { state, mmu } = this;
-    const { clock, control } = this.machine;
+    const { clock, control, debug } = this.machine;
+    const { armed } = debug;
     const view = this.#view;
     this.#enter();
     for (let left = budget;;) {
@@ -211,6 +212,7 @@ export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInput
         if (state[STATE_INTERRUPT_PENDING >> 2] !== 0) this.#deliverInterrupt();
       }
       const pcLo = this.pcLo;
+      if (armed && debug.stopsAt(this.index, pcLo, this.pcHi)) break;
       const inPage = pcLo & 4095;
       if ((pcLo ^ inPage) === mmu.pageLo && this.pcHi === mmu.pageHi && inPage <= 4092) {
         this.#word = view.getInt32(mmu.pageOffset + inPage, true);
@@ -335,6 +337,11 @@ export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInput
   /** See {@linkcode Mmu.dropStoreTranslations}. */
   dropStoreTranslations(ramPage: number): void {
     this.mmu.dropStoreTranslations(ramPage);
+  }
+
+  /** See {@linkcode Mmu.watchedPageChanged}. */
+  watchedPageChanged(lo: number, hi: number): void {
+    this.mmu.watchedPageChanged(lo, hi);
   }
 
   // ---- interrupts and time

@@ -2,6 +2,7 @@
 import { Bus } from "../../../../core/bus.ts";
 import { Clock } from "../../../../core/clock.ts";
 import { RiscvHart } from "../../../../core/decoder/riscv/hart.ts";
+import { DebugPoints } from "../../../../core/debug/debug_points.ts";
 import { type MachineContext, RunControl } from "../../../../core/isa.ts";
 import { GuestRam, plainMemory } from "../../../../core/memory.ts";
 import { PRIV_M } from "../../../../core/decoder/riscv/trap.ts";
@@ -44,6 +45,7 @@ export function newHart(privilege: number = PRIV_M): Fixture {
     clock: new Clock(),
     memory: plainMemory,
     control: new RunControl(),
+    debug: new DebugPoints(),
   };
   const hart = new RiscvHart(machine, 0);
   hart.reset(BigInt(RAM), privilege, 0n, 0n);
