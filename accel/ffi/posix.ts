@@ -23,6 +23,7 @@ const SYMBOLS = {
   sigaction: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   // Not every libc has functions for these.
   syscall: { parameters: ["i32", "i32", "i32", "pointer", "pointer"], result: "i32" },
+  syscallPointers: { name: "syscall", parameters: ["i32", "i32", "pointer", "pointer"], result: "i32" },
   syscallBuffers: { name: "syscall", parameters: ["i32", "buffer", "buffer", "buffer"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
   // int abs(int): what a signal handler may call, and it does nothing but return.
@@ -232,7 +233,7 @@ export class ThreadTimer implements Disposable {
     const eventBytes = new Uint8Array(this.#pages.buffer, 0, STRUCTS.sigevent.bytes);
     const number = new Int32Array(this.#pages.buffer, 256, 1);
     const at = (offset: number) => pointer(this.#pages.address + offset);
-    if (calls.syscall(SYS.timer_create, LIBC.CLOCK_MONOTONIC, 0, at(0), at(256)) < 0) {
+    if (calls.syscallPointers(SYS.timer_create, LIBC.CLOCK_MONOTONIC, at(0), at(256)) < 0) {
       this.#pages.free();
       throw new PosixError("timer_create", lastErrno());
     }

@@ -153,6 +153,7 @@ export class KvmEngine implements ParallelEngine {
     this.#setClocksBack();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
+    for (const remote of this.#remotes) remote.awaitStart();
     clock.startReal();
     try {
       for (const remote of this.#remotes) remote.resume();

@@ -10,6 +10,9 @@ import type { Machine, MachineExit } from "../../core/machine.ts";
 import { EXIT, INTERNAL_ERROR, KVM, STRUCTS, SYSTEM_EVENT } from "./abi/table.ts";
 import type { KvmVcpu } from "./vcpu.ts";
 
+/** What of a vCPU an exit is told by. */
+export type ExitedVcpu = Pick<KvmVcpu, "index" | "bytes" | "halves" | "words" | "view">;
+
 const RUN = STRUCTS.kvm_run.fields;
 const REASON = RUN.exit_reason[0] >> 2;
 const IO_DIRECTION = RUN["io.direction"][0], IO_SIZE = RUN["io.size"][0];
@@ -39,7 +42,7 @@ export class ExitHandler {
   }
 
   /** Does what a vCPU wants; gives the machine's end, if that is it. */
-  handle(vcpu: KvmVcpu): MachineExit | undefined {
+  handle(vcpu: ExitedVcpu): MachineExit | undefined {
     switch (vcpu.words[REASON]) {
       case EXIT_IO:
         this.counts.io++;
@@ -54,7 +57,7 @@ export class ExitHandler {
     }
   }
 
-  #io(vcpu: KvmVcpu): MachineExit | undefined {
+  #io(vcpu: ExitedVcpu): MachineExit | undefined {
     const { bytes, view } = vcpu;
     const size = bytes[IO_SIZE], count = vcpu.words[IO_COUNT], port = vcpu.halves[IO_PORT];
     const from = vcpu.words[IO_DATA_OFFSET];
@@ -89,7 +92,7 @@ export class ExitHandler {
   }
 
   /** Up to eight bytes, in the largest natural pieces. */
-  #mmio(vcpu: KvmVcpu): void {
+  #mmio(vcpu: ExitedVcpu): void {
     const { bytes, words, view } = vcpu;
     const address = words[MMIO_ADDRESS] + words[MMIO_ADDRESS + 1] * 2 ** 32;
     const length = Math.min(words[MMIO_LENGTH], 8);
@@ -120,7 +123,7 @@ function writeSized(view: DataView, at: number, size: number, value: number): vo
 }
 
 /** The rare exits. */
-function otherExit({ view, words, index }: KvmVcpu): MachineExit | undefined {
+function otherExit({ view, words, index }: ExitedVcpu): MachineExit | undefined {
   const reason = words[REASON];
   switch (reason) {
     case EXIT.INTR:

@@ -65,9 +65,8 @@ export class RemoteVcpu implements Disposable {
     return this.#words[THREAD_ERRNO];
   }
 
-  /** Lets the vCPU run. Waits for the thread to have started. */
+  /** Lets the vCPU run. The thread must have started. */
   resume(): void {
-    this.#awaitStart();
     Atomics.store(this.#words, COMMAND, COMMAND_RUN);
     Atomics.notify(this.#words, COMMAND);
   }
@@ -112,7 +111,8 @@ export class RemoteVcpu implements Disposable {
     Atomics.notify(this.#words, STATUS);
   }
 
-  #awaitStart(): void {
+  /** Waits for the thread to have started. */
+  awaitStart(): void {
     const since = performance.now();
     while (this.status === STATUS_STARTING) {
       if (Atomics.wait(this.#words, STATUS, STATUS_STARTING, 100) === "timed-out") {
@@ -128,7 +128,7 @@ export class RemoteVcpu implements Disposable {
 
   /** Ends the thread; returns when it will touch the vCPU no more. */
   [Symbol.dispose](): void {
-    this.#awaitStart();
+    this.awaitStart();
     this.hold();
     this.awaitHold((remote) => remote.served());
     Atomics.store(this.#words, COMMAND, COMMAND_QUIT);

@@ -108,7 +108,7 @@ export class KvmVm implements Disposable {
       const view = new DataView(chip.buffer);
       encodeStruct("kvm_irqchip", { chip_id: id }, view);
       this.#struct(IOCTL.GET_IRQCHIP, chip, "KVM_GET_IRQCHIP");
-      return decodeStruct(struct, view, STRUCTS.kvm_irqchip.fields.chip[0]);
+      return decodeStruct(struct, view, STRUCTS.kvm_irqchip.fields["chip.dummy"][0]);
     });
     const pit = new Uint8Array(STRUCTS.kvm_pit_state2.bytes);
     this.#struct(IOCTL.GET_PIT2, pit, "KVM_GET_PIT2");
@@ -125,7 +125,7 @@ export class KvmVm implements Disposable {
       const chip = new Uint8Array(STRUCTS.kvm_irqchip.bytes);
       const view = new DataView(chip.buffer);
       encodeStruct("kvm_irqchip", { chip_id: id }, view);
-      encodeStruct(struct, values[i], view, STRUCTS.kvm_irqchip.fields.chip[0]);
+      encodeStruct(struct, values[i], view, STRUCTS.kvm_irqchip.fields["chip.dummy"][0]);
       this.#struct(IOCTL.SET_IRQCHIP, chip, "KVM_SET_IRQCHIP");
     });
   }

@@ -242,7 +242,7 @@ export const STRUCTS = {
     bytes: 520,
     fields: {
       "chip_id": [0, 4],
-      "chip": [8, 512],
+      "chip.dummy": [8, 1, 512],
     },
   },
   kvm_pic_state: {
