@@ -8,17 +8,22 @@
  */
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
+import { DebugPoints } from "./debug/debug_points.ts";
 import { InterruptPins } from "./devices/interrupt_pins.ts";
 import type { Isa, MachineContext, Vcpu } from "./isa.ts";
 import { RunControl } from "./isa.ts";
 import { GuestRam, type HostMemory } from "./memory.ts";
+import { Ports } from "./ports.ts";
 
 /** Why a machine stopped for good. */
 export type MachineExit =
-  | { readonly kind: "poweroff" }
-  | { readonly kind: "reset" }
+  /** `failure` is there where the guest said that it ends because it has failed. */
+  | { readonly kind: "poweroff"; readonly failure?: string }
+  | { readonly kind: "reset"; readonly failure?: string }
   | { readonly kind: "debugExit"; readonly code: number }
   | { readonly kind: "tripleFault"; readonly detail: string }
+  /** The guest's kernel crashed; it said so. */
+  | { readonly kind: "panic"; readonly detail: string }
   | { readonly kind: "hang"; readonly detail: string }
   /** What executes the guest gave up on it. */
   | { readonly kind: "engineError"; readonly detail: string };
@@ -42,6 +47,8 @@ export interface MachineOptions {
   /** Bytes, a multiple of the page size. */
   readonly ramSize: number;
   readonly vcpus: number;
+  /** More RAM elsewhere: guest-physical address and bytes, as of the first. @default none */
+  readonly moreRam?: { readonly base: number; readonly size: number };
 }
 
 /** Instructions a vCPU runs before the next one's turn, with more than one vCPU. */
@@ -54,13 +61,18 @@ export class Machine implements MachineContext {
   readonly isa: Isa;
   readonly memory: HostMemory;
   readonly ram: GuestRam;
+  readonly rams: readonly GuestRam[];
   readonly bus: Bus;
   /** The port space, where the ISA has one; nothing is mapped there otherwise. */
-  readonly ports: Bus = new Bus();
+  readonly ports: Ports = new Ports();
   /** The inputs of an interrupt controller that the engine provides, where it does. */
   readonly interruptPins: InterruptPins = new InterruptPins();
   readonly clock: Clock = new Clock();
   readonly control: RunControl = new RunControl();
+  readonly debug: DebugPoints = new DebugPoints(
+    () => this.requestStop(),
+    (lo, hi) => this.vcpus.forEach((vcpu) => vcpu.watchedPageChanged?.(lo, hi)),
+  );
   readonly vcpus: readonly Vcpu[];
   /** Why the machine stopped for good, once it has. */
   exit: MachineExit | undefined;
@@ -73,7 +85,9 @@ export class Machine implements MachineContext {
     this.isa = options.isa;
     this.memory = options.memory;
     this.ram = new GuestRam(options.memory, options.ramBase, options.ramSize);
-    this.bus = new Bus(this.ram);
+    const { moreRam } = options;
+    this.rams = moreRam ? [this.ram, new GuestRam(options.memory, moreRam.base, moreRam.size)] : [this.ram];
+    this.bus = new Bus(this.rams);
     const vcpus: Vcpu[] = [];
     for (let i = 0; i < options.vcpus; i++) vcpus.push(this.isa.createVcpu(this, i));
     this.vcpus = vcpus;
@@ -162,6 +176,6 @@ export class Machine implements MachineContext {
 
   /** Gives the machine's memory back to the host. */
   dispose(): void {
-    this.ram.free();
+    for (const ram of this.rams) ram.free();
   }
 }

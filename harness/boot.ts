@@ -7,6 +7,7 @@ import { type Arch, ARCHS, type BoardOptions, BOARDS } from "./boards.ts";
 import type { HostDuration } from "./budget.ts";
 import { Driver, type ResetPolicy } from "./driver.ts";
 import { BootwrightError, HostError, InputError } from "./errors.ts";
+import type { FaultPolicy } from "./faults/faults.ts";
 import { HostFile } from "./host_file.ts";
 import { parseBytes } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
@@ -51,6 +52,13 @@ export interface BootOptions {
    * @default "strip"
    */
   readonly ansi?: "strip" | "keep";
+  /**
+   * What crashes do, by rule or family of docs/crash-rules.md: end a wait at once ("fatal"), fail it at its
+   * end ("collect"), only be remembered ("note"), or nothing ("ignore").
+   *
+   * @default the table's classes
+   */
+  readonly faults?: Readonly<Record<string, FaultPolicy>>;
 }
 
 const MIN_TRANSCRIPT_BYTES = 4096;
@@ -67,6 +75,7 @@ const KNOWN_OPTIONS = [
   "watchdog",
   "transcriptBytes",
   "ansi",
+  "faults",
 ];
 
 /**
@@ -118,6 +127,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
         stripAnsi: options.ansi !== "keep",
       },
       command: reproduceCommand(options),
+      faults: options.faults ?? {},
     });
   } catch (error) {
     throw translated(error);

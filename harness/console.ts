@@ -75,6 +75,8 @@ export interface ConsoleHost {
   readonly driver: Driver;
   /** The error of a wait that ended as `exit` says. */
   failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError;
+  /** Told of each wait that found what it wanted. @throws when the guest has failed meanwhile all the same. */
+  passed(wanted: string): void;
   /** Told of each wait and each text typed, for the command that reproduces a failure. */
   record(step: "expect" | "send", text: string): void;
   /** Told of what happens on the console. */
@@ -150,6 +152,13 @@ export class Console {
     return this.#transcript.raw();
   }
 
+  /** The line that the guest has begun and not finished; empty between lines. */
+  get unfinishedLine(): string {
+    const from = Math.max(this.#lineStart, this.#transcript.units - MAX_LINE);
+    const { text, start } = this.#transcript.since(from);
+    return text.slice(start);
+  }
+
   /** The last `count` lines, the unfinished one included. */
   lastLines(count: number): string[] {
     return this.#transcript.lastLines(count);
@@ -186,6 +195,7 @@ export class Console {
     this.#cursor = found.end;
     this.#host.event("match", hit.text);
     if (lingerNs > 0) await this.#linger(clock.nowNs + lingerNs, options);
+    this.#host.passed(inWords(patterns));
     return hit;
   }
 
@@ -200,9 +210,7 @@ export class Console {
     driver.assertIdle();
     const patterns = asPatterns(pattern);
     const matcher = new StreamMatcher(patterns);
-    const wanted = `${formatNs(guestNs(options?.during))} without ${
-      patterns.map(describePattern).join(" or ")
-    } on the console`;
+    const wanted = `${formatNs(guestNs(options?.during))} without ${inWords(patterns)}`;
     this.#host.event("wait", wanted);
     const endNs = driver.machine.clock.nowNs + options.during.ns;
     driver.revive();
@@ -215,6 +223,7 @@ export class Console {
       throw this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
     }
     if (found.exit.kind !== "guestBudget") throw this.#host.failure(wanted, found.exit, undefined);
+    this.#host.passed(wanted);
   }
 
   /**
@@ -261,10 +270,9 @@ export class Console {
     const exit = await driver.advance(() => this.#input.allRead, options);
     const { unread } = this.#input;
     this.#input.cancel();
-    if (exit) {
-      const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))} (${unread} bytes are unread)`;
-      throw this.#host.failure(wanted, exit, undefined);
-    }
+    const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))}`;
+    if (exit) throw this.#host.failure(`${wanted} (${unread} bytes are unread)`, exit, undefined);
+    this.#host.passed(wanted);
   }
 
   /** Types a line: `text` and a line feed. As {@linkcode Console.type}. */
@@ -415,10 +423,13 @@ export class Console {
   }
 
   #missed(patterns: readonly Pattern[], exit: VmExit): BootwrightError {
-    const wanted = patterns.map(describePattern).join(" or ") + " on the console";
     const { text, start } = this.#transcript.since(this.#cursor);
-    return this.#host.failure(wanted, exit, nearestMiss(patterns, text.slice(start)));
+    return this.#host.failure(inWords(patterns), exit, nearestMiss(patterns, text.slice(start)));
   }
+}
+
+function inWords(patterns: readonly Pattern[]): string {
+  return `${patterns.map(describePattern).join(" or ")} on the console`;
 }
 
 function asPatterns(pattern: Pattern | readonly Pattern[]): readonly Pattern[] {

@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../accel/engine.ts";
 import type { Board } from "../core/boards/board.ts";
-import type { Machine } from "../core/machine.ts";
+import type { Machine, Runner } from "../core/machine.ts";
 import { guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
 import { formatNs } from "./format.ts";
 import { InputError } from "./errors.ts";
@@ -22,6 +22,21 @@ export interface WaitOptions {
 /** What to do when the guest resets itself. */
 export type ResetPolicy = "exit" | "reboot";
 
+/** Somebody who may keep the machine still while it is awaited, and says how it moves: gdb. */
+export interface Debugger {
+  /** What runs vCPUs meanwhile. */
+  readonly runner: Runner;
+  /**
+   * Asked before each slice, and before a wait ends that is not done, with the reason: a promise for the moment
+   * when the wait may go on, or undefined where it may at once.
+   */
+  hold(ending: VmExit | undefined): Promise<void> | undefined;
+  /** Told after each slice. */
+  moved(): void;
+  /** The machine is being closed: lets go of it, and goes. */
+  close(): Promise<void>;
+}
+
 /** Reboots after which `onReset: "reboot"` takes the guest to be resetting in a loop. */
 export const MAX_REBOOTS = 16;
 
@@ -29,6 +44,8 @@ const SLICE_MS = 8;
 
 /** Runs one machine. */
 export class Driver {
+  /** Called when a wait begins; may throw. */
+  onWait: () => void = () => {};
   /** Called after every slice. */
   onSlice: () => void = () => {};
   /** Called when the guest's own reset starts it over. */
@@ -38,6 +55,8 @@ export class Driver {
    * would end anyway, says why it does.
    */
   judge: (ending: VmExit | undefined) => VmExit | undefined = (ending) => ending;
+  /** Who debugs the machine, if anybody does. */
+  debugger: Debugger | undefined;
   readonly machine: Machine;
   #running = false;
   #closed = false;
@@ -64,6 +83,11 @@ export class Driver {
     }
   }
 
+  /** Whether the machine is there. */
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
   /** @throws {InputError} after the machine was closed. */
   assertOpen(): void {
     if (this.#closed) throw new InputError("This machine was closed; boot another one.");
@@ -72,14 +96,20 @@ export class Driver {
   /**
    * Runs the machine until `done()`, which is asked whenever the machine stops.
    *
+   * @param judge In place of {@linkcode Driver.judge}.
    * @returns undefined when done, else why not.
    */
-  advance(done: () => boolean, options: WaitOptions): Promise<VmExit | undefined> {
+  advance(
+    done: () => boolean,
+    options: WaitOptions,
+    judge: Driver["judge"] = (ending) => this.judge(ending),
+  ): Promise<VmExit | undefined> {
     this.assertIdle();
+    this.onWait();
     const within = options.within ?? guest("60s");
     const limitNs = this.machine.clock.nowNs + guestNs(within);
     const watchdogMs = hostMs(options.watchdog ?? this.#watchdog);
-    const result = this.#advance(done, within, limitNs, watchdogMs);
+    const result = this.#advance(done, within, limitNs, watchdogMs, judge);
     this.#idle = result.then(() => {}, () => {});
     return result;
   }
@@ -104,6 +134,7 @@ export class Driver {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.debugger?.close();
     await this.#idle;
     this.engine.dispose();
     this.machine.dispose();
@@ -114,9 +145,10 @@ export class Driver {
     within: GuestDuration,
     limitNs: number,
     watchdogMs: number,
+    judge: Driver["judge"],
   ): Promise<VmExit | undefined> {
     const { machine } = this;
-    const deadline = performance.now() + watchdogMs;
+    let deadline = performance.now() + watchdogMs;
     this.#running = true;
     // Nothing moves before the caller has its promise: whether a second wait is one too many must not depend
     // on how quickly the first is over.
@@ -130,7 +162,7 @@ export class Driver {
           this.onReboot();
         }
         const now = performance.now();
-        const ended = this.judge(
+        const ended = judge(
           machine.exit ?? (
             machine.clock.nowNs >= limitNs
               ? budgetSpent(within)
@@ -139,9 +171,16 @@ export class Driver {
               : undefined
           ),
         );
+        const held = this.debugger?.hold(ended);
+        if (held) {
+          await held;
+          deadline += performance.now() - now;
+          continue;
+        }
         if (ended) return ended;
-        machine.run(this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
+        machine.run(this.debugger?.runner ?? this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
         this.onSlice();
+        this.debugger?.moved();
         if (!done() && !machine.exit) await new Promise<void>((resolve) => setImmediate(resolve));
       }
       return undefined;

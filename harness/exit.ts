@@ -7,8 +7,6 @@ import type { MachineExit } from "../core/machine.ts";
  */
 export type VmExit =
   | MachineExit
-  /** The guest's kernel crashed: `detail` is the crash's title. */
-  | { readonly kind: "panic"; readonly detail: string }
   /** The guest did what a test said it must not. */
   | { readonly kind: "unwanted"; readonly detail: string }
   /** The guest-time budget of the wait is spent; the machine could go on. */

@@ -11,6 +11,10 @@ import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
 import { type BootwrightError, InputError, type MachineReport, WaitError } from "./errors.ts";
 import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
+import type { GdbOptions, GdbServer } from "./gdb/server.ts";
+import type { Crash } from "./faults/crash.ts";
+import { type FaultPolicy, Faults } from "./faults/faults.ts";
+import type { GuestCrashError } from "./faults/guest_crash_error.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -24,6 +28,8 @@ export interface VmFacts {
   readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
+  /** Classes of faults, where they are not the table's. */
+  readonly faults: Readonly<Record<string, FaultPolicy>>;
 }
 
 /** The engine of a machine. */
@@ -54,6 +60,8 @@ export class Vm implements AsyncDisposable {
   readonly memory: GuestMemory;
   /** What happened so far. */
   readonly timeline: Timeline;
+  /** The guest's crashes: what came, what is expected, and what each kind does to a wait. */
+  readonly faults: Faults;
   readonly #driver: Driver;
   readonly #serial: readonly Console[];
   readonly #cpus: readonly Cpu[];
@@ -61,6 +69,8 @@ export class Vm implements AsyncDisposable {
   /** What was waited for and typed; undefined once that is too much to show. */
   #steps: string[] | undefined = [];
   readonly #runEnd: Timer;
+  /** Whether a wait has failed: its error says what there is to say. */
+  #failed = false;
 
   /** Machines are made by {@linkcode boot}. */
   constructor(driver: Driver, facts: VmFacts) {
@@ -73,13 +83,27 @@ export class Vm implements AsyncDisposable {
     this.engine = { name: engine.name, deterministic: engine.deterministic, notice: facts.notice };
     this.memory = new GuestMemory(machine, assertOpen);
     this.#cpus = machine.vcpus.map((vcpu) => new Cpu(vcpu, assertOpen));
-    this.timeline = new Timeline(() => ({ atNs: this.guestTimeNs, instructions: this.instructions }));
+    const now = () => ({ atNs: this.guestTimeNs, instructions: this.instructions });
+    this.timeline = new Timeline(now);
+    const quiet = machine.clock.timer(() => this.faults.quiet());
+    this.faults = new Faults({
+      now,
+      stop: () => driver.stop(),
+      armQuiet: (ns) => quiet.arm(this.guestTimeNs + ns),
+      symbolize: (text) => text,
+      unfinished: () => this.console.unfinishedLine,
+    }, { policy: facts.faults });
     this.#serial = driver.board.serial.map((port, line) =>
       new Console(this.#consoleHost(line), port, facts.console)
     );
     this.console = this.#serial[0];
     driver.onSlice = () => this.#serial.forEach((line) => line.flush());
-    driver.onReboot = () => this.timeline.add("reset", "the guest reset itself and starts over");
+    driver.onReboot = () => {
+      this.timeline.add("reset", "the guest reset itself and starts over");
+      this.faults.event("reset");
+    };
+    driver.onWait = () => this.faults.waitBegins();
+    driver.judge = (ending) => this.#judge(ending);
   }
 
   /** Guest time in ns: instructions retired plus idle time skipped. */
@@ -141,9 +165,11 @@ export class Vm implements AsyncDisposable {
     const done = () => clock.nowNs >= endNs;
     try {
       const exit = await this.#driver.advance(done, { within: options.for, watchdog: options.watchdog });
+      const wanted = `${formatNs(options.for.ns)} of guest time to pass`;
       if (exit?.kind === "hostWatchdog" || exit?.kind === "panic") {
-        throw this.#failure(`${formatNs(options.for.ns)} of guest time to pass`, exit, undefined);
+        throw this.#failure(wanted, exit, undefined);
       }
+      this.#passed(wanted);
       return exit;
     } finally {
       this.#runEnd.disarm();
@@ -155,15 +181,20 @@ export class Vm implements AsyncDisposable {
    *
    * @returns how it ended; a spent budget and a struck watchdog are values too.
    * @throws {WaitError} when `kind` names others than how it ended.
+   * @throws {GuestCrashError} when the guest crashed and `kind` does not name "panic".
    */
   async waitForExit(options: ExitOptions = {}): Promise<VmExit> {
     const exit = await this.#driver.advance(() => false, options);
     const ended = exit!;
-    const wanted = options.kind === undefined ? undefined : [options.kind].flat();
-    if (wanted && !wanted.includes(ended.kind)) {
-      throw this.#failure(`the guest to end by ${wanted.join(" or ")}`, ended, undefined);
+    const kinds = options.kind === undefined ? undefined : [options.kind].flat();
+    const wanted = `the guest to end${kinds ? ` by ${kinds.join(" or ")}` : ""}`;
+    if (kinds ? !kinds.includes(ended.kind) : ended.kind === "panic") {
+      throw this.#failure(wanted, ended, undefined);
     }
     this.timeline.add("exit", describeExit(ended));
+    // A crash that was asked for is no failure any more.
+    if (ended.kind === "panic") this.faults.take(false);
+    else this.#passed(wanted);
     return ended;
   }
 
@@ -178,7 +209,20 @@ export class Vm implements AsyncDisposable {
   reset(): void {
     this.#driver.assertIdle();
     this.#driver.reset();
+    this.faults.event("reset");
     this.timeline.add("reset", "the test pressed reset");
+  }
+
+  /**
+   * Listens for gdb, on this host alone unless told otherwise. Whoever attaches holds the machine still; it then
+   * moves only while something is awaited and gdb lets it go on.
+   *
+   * @throws {InputError} when the port cannot be had, or there is a gdb server already.
+   * @throws {HostError} without the permission `--allow-net`.
+   */
+  async gdb(options?: GdbOptions): Promise<GdbServer> {
+    this.#driver.assertOpen();
+    return (await import("./gdb/server.ts")).serveGdb(this.#driver, this.arch, options);
   }
 
   /** The machine's facts, as errors show them. */
@@ -199,14 +243,42 @@ export class Vm implements AsyncDisposable {
       // The command line drives the console only.
       record: (step, text) => void (line === 0 && this.#record(`--${step}`, text)),
       event: (kind, text) => this.timeline.add(kind, text, line),
-      line: () => {},
+      passed: (wanted) => this.#passed(wanted),
+      line: (text) => void (line === 0 && this.faults.line(text)),
     };
+  }
+
+  /** Whether a wait that is not done ends, and why: a crash is a better reason than what came of it. */
+  #judge(ending: VmExit | undefined): VmExit | undefined {
+    if (this.faults.crash === undefined && ending && "failure" in ending && ending.failure) {
+      this.faults.event("system-failure", ending.failure);
+    }
+    // Nothing more will be printed.
+    if (ending && this.#driver.machine.exit) this.faults.settle();
+    const { crash } = this.faults;
+    return crash ? { kind: "panic", detail: crash.title } : ending;
   }
 
   /** The error of a wait that ended as `exit` says. */
   #failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError {
+    this.#failed = true;
     this.timeline.add("miss", `waited for ${wanted}, but ${describeExit(exit)}`);
+    const crash = exit.kind === "panic" ? this.faults.take(false) : undefined;
+    if (crash) return this.#crashed(crash, wanted);
+    this.faults.waitFailed();
     return new WaitError(wanted, exit, nearestMiss, this.report());
+  }
+
+  /** A wait has found what it wanted. @throws {GuestCrashError} when the guest has failed all the same. */
+  #passed(wanted: string): void {
+    const crash = this.faults.take(true);
+    if (crash) throw this.#crashed(crash, wanted);
+  }
+
+  #crashed(crash: Crash, wanted: string): GuestCrashError {
+    this.#failed = true;
+    this.timeline.add("fault", crash.title);
+    return this.faults.error(crash, wanted, this.report());
   }
 
   #record(...words: string[]): void {
@@ -214,9 +286,17 @@ export class Vm implements AsyncDisposable {
     if (this.#steps && this.#steps.join().length > MAX_STEPS) this.#steps = undefined;
   }
 
-  /** Ends any wait under way and frees the machine. `await using` does it. */
+  /**
+   * Ends any wait under way and frees the machine. `await using` does it.
+   *
+   * @throws {GuestCrashError} when the guest has crashed and no wait has failed for it.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    const report = this.#driver.isOpen ? this.report() : undefined;
     await this.#driver.close();
+    if (!report || this.#failed) return;
+    const crash = this.faults.leftover();
+    if (crash) throw this.faults.error(crash, "nothing more", report);
   }
 }
 

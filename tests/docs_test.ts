@@ -1,11 +1,19 @@
-/** Runs every example of README.md and docs/: `ts` blocks as tests, `sh` lines as commands. */
+/**
+ * Runs every example of README.md and docs/: `ts` blocks as tests, `sh` lines as commands, and `gdb` blocks as what is
+ * said to gdb while the command before them waits for it.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { debianGuest } from "../fixtures/debian.ts";
 import { KERNELS_DIR } from "../fixtures/kernels.ts";
+import { hasCommand } from "./support/guest_machines.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-ffi", "--allow-sys=systemMemoryInfo"];
+const GDB = "gdb-multiarch";
+/** What examples with gdb are granted besides. */
+const GDB_PERMISSIONS = ["--allow-net=127.0.0.1", `--allow-run=${GDB}`];
+const hasGdb = hasCommand(GDB);
 const debian = debianGuest("riscv64");
 
 interface Example {
@@ -50,6 +58,32 @@ async function deno(args: string[], cwd: string): Promise<void> {
   assertEquals(code, 0, `${args.join(" ")}\n${text(stdout)}\n${text(stderr)}`);
 }
 
+/** Runs a command line that waits for gdb, and gdb with a script. Both must succeed. */
+async function debugged(args: string[], script: string, cwd: string): Promise<void> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...PERMISSIONS, ...GDB_PERMISSIONS, join(ROOT, "harness/cli.ts"), ...args],
+    cwd,
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const stderr = command.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "", where: string | undefined;
+  while (!where) {
+    const { value, done } = await stderr.read();
+    if (done) throw new Error(text);
+    where = /target remote (\S+:\d+)\n/.exec(text += value)?.[1];
+  }
+  const path = join(cwd, "script.gdb");
+  Deno.writeTextFileSync(path, script.replaceAll(":1234", where));
+  const gdb = await new Deno.Command(GDB, { args: ["-nx", "-batch", "-x", path], cwd }).output();
+  for (let chunk; !(chunk = await stderr.read()).done;) text += chunk.value;
+  assertEquals(
+    [gdb.code, (await command.status).code],
+    [0, 0],
+    `${text}\n${new TextDecoder().decode(gdb.stderr)}`,
+  );
+}
+
 /** The words of a command line, quotes undone, continued lines joined. */
 function commands(code: string): string[][] {
   const lines = code.replaceAll("\\\n", " ").split("\n").filter((line) => line.trim() !== "");
@@ -60,7 +94,7 @@ function commands(code: string): string[][] {
 
 Deno.test("every page has examples, and their languages are known", () => {
   assert(examples.length > 8);
-  for (const { name, language } of examples) assert(["ts", "sh"].includes(language), name);
+  for (const { name, language } of examples) assert(["ts", "sh", "gdb"].includes(language), name);
 });
 
 const CONFIG = ["--config", join(ROOT, "deno.json")];
@@ -73,18 +107,28 @@ Deno.test("the examples type-check", async () => {
 });
 
 examples.forEach(({ name, language, code }, i) => {
+  if (language === "gdb") return;
   const needsLinux = code.includes(`"Image"`) || code.includes(" Image");
+  const needsGdb = code.includes("gdb");
+  const missing = needsLinux && !debian
+    ? 'needs "deno task fixtures"'
+    : needsGdb && !hasGdb
+    ? `needs ${GDB}`
+    : undefined;
+  const permissions = needsGdb ? [...PERMISSIONS, ...GDB_PERMISSIONS] : PERMISSIONS;
   Deno.test({
-    name: needsLinux && !debian ? `${name} (needs "deno task fixtures")` : name,
-    ignore: needsLinux && !debian,
+    name: missing ? `${name} (${missing})` : name,
+    ignore: missing !== undefined,
     fn: async () => {
       if (language === "ts") {
-        await deno(["test", "--no-check", ...CONFIG, ...PERMISSIONS, `${i}_test.ts`], folder);
+        await deno(["test", "--no-check", ...CONFIG, ...permissions, `${i}_test.ts`], folder);
         return;
       }
       for (const [program, ...args] of commands(code)) {
         assertEquals(program, "bootwright");
-        await deno(["run", ...PERMISSIONS, join(ROOT, "harness/cli.ts"), ...args], folder);
+        if (args.includes("--gdb")) {
+          await debugged(args.with(args.indexOf("--gdb") + 1, "0"), examples[i + 1].code, folder);
+        } else await deno(["run", ...PERMISSIONS, join(ROOT, "harness/cli.ts"), ...args], folder);
       }
     },
   });

@@ -155,6 +155,16 @@ export class BlockCache {
     return this.#pageFirst[page] >= 0;
   }
 
+  /** The RAM pages that blocks of a page of virtual addresses were taken from. */
+  pagesOf(pcLo: number, pcHi: number): Set<number> {
+    const pages = new Set<number>();
+    for (let b = 0; b < this.count; b++) {
+      if (this.code[b] === 0 || this.pcHi[b] !== pcHi || ((this.pcLo[b] ^ pcLo) & -PAGE_SIZE) !== 0) continue;
+      pages.add(Math.floor(this.offset[b] / PAGE_SIZE));
+    }
+    return pages;
+  }
+
   /** Takes one block out; something else has taken its place. */
   remove(block: number): void {
     const page = Math.floor(this.offset[block] / PAGE_SIZE);

@@ -77,8 +77,9 @@ export const TLB_OFFSET_MASK: number = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
 /** Tag (low word; the high word is 0) of an invalid TLB entry. */
 export const TLB_INVALID = 1;
 /**
- * Added to the tag of a store entry whose page holds translated code: the translation is still there, so that
- * having code changes nothing the guest can see, but generated code does not match it.
+ * Added to the tag of a store entry whose page holds translated code, and of a load or store entry whose page
+ * a debugger watches: the translation is still there, so that this changes nothing the guest can see, but
+ * generated code does not match it.
  */
 export const TLB_GUARDED = 2;
 /** Bytes per table. */

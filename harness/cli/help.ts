@@ -38,6 +38,10 @@ Limits:
   --within TIME     Guest time for each --expect and --send, and for the power-off (default 60s)
   --watchdog TIME   Wall time for everything (default 5m)
 
+Debugging:
+  --gdb PORT        Wait for gdb on this port of 127.0.0.1 before the first instruction (0: any free port); the
+                    default of --watchdog is 24h then
+
 Results:
   --json FILE       Write how it ended, every match, and digests
   --digest          Add the SHA-256 of guest RAM to that
@@ -48,7 +52,8 @@ Exit codes: 0 success; 1 the guest failed an expectation, crashed or did not pow
 Examples:
   bootwright run --arch riscv64 --kernel Image --initrd rootfs.cpio --append console=ttyS0 \\
     --expect 'login: $' --send 'root\\n' --expect '# $' --send 'uname -m\\n' --expect '^riscv64'
-  bootwright run --arch riscv64 --kernel hello.elf --memory 16M --within 1s --json result.json --digest`,
+  bootwright run --arch riscv64 --kernel hello.elf --memory 16M --within 1s --json result.json --digest
+  bootwright run --arch riscv64 --kernel Image --append console=ttyS0 --gdb 1234`,
   doctor: `Says what this host can do: which engines run, with which permissions, and which guests.
 
 Usage: bootwright doctor

@@ -19,6 +19,8 @@ export interface Plan {
   /** The file for the results, if any. */
   readonly json: string | undefined;
   readonly digest: boolean;
+  /** The port to wait for gdb at, if any. */
+  readonly gdb: number | undefined;
 }
 
 const OPTIONS: OptionTable = {
@@ -36,6 +38,7 @@ const OPTIONS: OptionTable = {
   watchdog: "TIME",
   json: "FILE",
   digest: "",
+  gdb: "PORT",
   help: "",
 };
 
@@ -60,6 +63,8 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
   }
   const cpus = value.get("cpus");
   if (cpus !== undefined && !/^\d+$/.test(cpus)) throw new InputError(`--cpus is a number, not "${cpus}".`);
+  const gdb = value.get("gdb");
+  if (gdb !== undefined && !/^\d+$/.test(gdb)) throw new InputError(`--gdb is a port, not "${gdb}".`);
   // boot() checks what these two name, and suggests.
   const arch = required("arch", "riscv64") as Arch;
   const engine = value.get("engine") as EngineChoice | undefined;
@@ -76,9 +81,11 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     },
     steps,
     within: guest(value.get("within") ?? "60s"),
-    watchdog: host(value.get("watchdog") ?? "5m"),
+    // Whoever debugs takes their time.
+    watchdog: host(value.get("watchdog") ?? (gdb === undefined ? "5m" : "24h")),
     json: value.get("json"),
     digest: value.has("digest"),
+    gdb: gdb === undefined ? undefined : Number(gdb),
   };
 }
 

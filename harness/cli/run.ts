@@ -46,6 +46,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (plan.json !== undefined) prepareJson(plan.json);
   await using vm = await boot({ ...definedOnly(plan.boot), watchdog: plan.watchdog });
   if (vm.engine.notice) console.error(`bootwright: ${vm.engine.notice}`);
+  await using gdb = plan.gdb === undefined ? undefined : await vm.gdb({ port: plan.gdb });
   const hash = plan.json === undefined ? undefined : (await import("node:crypto")).createHash("sha256");
   const status = new StatusLine(() => vm);
   vm.console.onOutput = (bytes) => {
@@ -53,6 +54,11 @@ export async function run(args: readonly string[]): Promise<number> {
     writeAll(bytes);
     hash?.update(bytes);
   };
+  if (gdb) {
+    const { hostname, port } = gdb.address;
+    console.error(`bootwright: waiting for gdb; there, say: target remote ${hostname}:${port}`);
+    await gdb.attached;
+  }
   const matches: RunMatch[] = [];
   let failure: WaitError | undefined;
   let exit: VmExit | undefined;
@@ -105,7 +111,11 @@ async function follow(
       matches.push(asMatch(await vm.console.waitFor(step.expect, limits())));
     }
   }
-  if (plan.steps.some((step) => "expect" in step)) return vm.exit;
+  if (plan.steps.some((step) => "expect" in step)) {
+    // Whoever asked for the words of a panic got what they wanted.
+    vm.faults.pardon();
+    return vm.exit;
+  }
   status.state = "waiting for power-off";
   return await vm.waitForExit({ ...limits(), kind: "poweroff" });
 }

@@ -49,6 +49,17 @@ Deno.test("--expect and --send take effect in the order written", async () => {
   assertEquals(swapped.code, 1);
 });
 
+Deno.test("a panic is a failure with its report, unless its words were expected", async () => {
+  const panic = await run("panic", "--expect", "login:", "--within", "1h");
+  assertEquals(panic.code, 1);
+  assertStringIncludes(panic.stderr, "kernel panic: sysrq triggered crash");
+  assertStringIncludes(panic.stderr, "| [    0.100120] [<ffffffff806f1064>] sysrq_handle_crash");
+  for (const words of ["Kernel panic", "triggered", "end Kernel panic"]) {
+    const { code, stderr } = await run("panic", "--expect", words);
+    assertEquals([code, stderr], [0, ""], words);
+  }
+});
+
 Deno.test("the guest's failures exit with 1", async () => {
   for (
     const [kernel, args, message] of [

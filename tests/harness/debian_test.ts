@@ -1,8 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { translatorObstacle } from "../../accel/select.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
-import { boot, guest, type Vm } from "../../mod.ts";
+import { boot, guest, GuestCrashError, type Vm } from "../../mod.ts";
 
 const debian = debianGuest("riscv64");
 const missing = !debian ? 'needs "deno task fixtures"' : await translatorObstacle() && "needs the translator";
@@ -62,8 +62,8 @@ linux("a running kernel can be looked at", async () => {
 
 linux("a kernel panic is no power-off", async () => {
   await using vm = await bootDebian("quiet panic=-1 rdinit=/missing root=/dev/nowhere");
-  const exit = await vm.waitForExit({ within: guest("30s") });
-  assertEquals(exit.kind, "reset");
+  const error = await assertRejects(() => vm.waitForExit({ within: guest("30s") }), GuestCrashError);
+  assertEquals([error.exit.kind, vm.exit?.kind], ["panic", "reset"]);
   assertStringIncludes(vm.console.text, "Kernel panic");
 });
 

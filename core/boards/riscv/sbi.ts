@@ -218,7 +218,10 @@ export class Sbi {
   /** Chapter 10. The call does not return: the machine stops after this instruction. */
   #systemReset(type: number, reason: number): number {
     if (type >>> 0 > RESET_WARM_REBOOT || reason >>> 0 > REASON_SYSTEM_FAILURE) return ERR_INVALID_PARAM;
-    this.machine.requestExit({ kind: type === RESET_SHUTDOWN ? "poweroff" : "reset" });
+    this.machine.requestExit({
+      kind: type === RESET_SHUTDOWN ? "poweroff" : "reset",
+      ...(reason === REASON_SYSTEM_FAILURE && { failure: 'the guest gave "system failure" as its reason' }),
+    });
     return SUCCESS;
   }
 

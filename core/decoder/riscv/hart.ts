@@ -9,7 +9,7 @@
  * Instructions can end the loop or make an interrupt deliverable only by way of a trap, a CSR, a device or a
  * privileged instruction: those set `attention`, so that the loop tests one field per instruction.
  */
-import type { InterruptInputs, MachineContext, RegisterInfo, Vcpu } from "../../isa.ts";
+import type { InterruptInputs, MachineContext, RegisterInfo, SoftwareVcpu } from "../../isa.ts";
 import type { Timer } from "../../clock.ts";
 import type { InterruptLine } from "../../devices/device.ts";
 import {
@@ -109,7 +109,7 @@ export interface RiscvHartSave {
 }
 
 /** One RV64 hart. */
-export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart {
+export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInputs, Hart {
   waiting = false;
   stopped = false;
   exceptions = 0;
@@ -202,7 +202,8 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
   interpret(budget: number): void {
     if (budget <= 0 || this.waiting || this.stopped) return;
     const { state, mmu } = this;
-    const { clock, control } = this.machine;
+    const { clock, control, debug } = this.machine;
+    const { armed } = debug;
     const view = this.#view;
     this.#enter();
     for (let left = budget;;) {
@@ -211,6 +212,7 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
         if (state[STATE_INTERRUPT_PENDING >> 2] !== 0) this.#deliverInterrupt();
       }
       const pcLo = this.pcLo;
+      if (armed && debug.stopsAt(this.index, pcLo, this.pcHi)) break;
       const inPage = pcLo & 4095;
       if ((pcLo ^ inPage) === mmu.pageLo && this.pcHi === mmu.pageHi && inPage <= 4092) {
         this.#word = view.getInt32(mmu.pageOffset + inPage, true);
@@ -335,6 +337,11 @@ export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart 
   /** See {@linkcode Mmu.dropStoreTranslations}. */
   dropStoreTranslations(ramPage: number): void {
     this.mmu.dropStoreTranslations(ramPage);
+  }
+
+  /** See {@linkcode Mmu.watchedPageChanged}. */
+  watchedPageChanged(lo: number, hi: number): void {
+    this.mmu.watchedPageChanged(lo, hi);
   }
 
   // ---- interrupts and time

@@ -10,6 +10,6 @@ export const riscv64: Isa = {
     return new RiscvHart(context, index);
   },
   createFrontEnd(context: MachineContext): FrontEnd {
-    return new RiscvFrontEnd(context.ram);
+    return new RiscvFrontEnd(context.ram, context.debug);
   },
 };

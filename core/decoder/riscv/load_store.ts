@@ -54,12 +54,15 @@ export abstract class LoadStore {
     this.pages = machine.memory.allocate(STATE_BYTES);
     this.state = new Int32Array(this.pages.buffer, 0, STATE_BYTES >> 2);
     this.pmp = new Pmp(this.state);
-    this.mmu = new Mmu(this.state, ram, this.pmp);
+    this.mmu = new Mmu(this.state, ram, this.pmp, machine.debug);
     this.#u8 = ram.u8;
     this.#view = ram.view;
     this.#hostLo = ram.hostAddress | 0;
     this.selectDataIndex(MMU_MACHINE);
   }
+
+  /** The hart id. */
+  abstract readonly index: number;
 
   /** Raises an exception in the current instruction. */
   abstract trap(cause: number, tvalLo: number, tvalHi: number): void;
@@ -97,6 +100,7 @@ export abstract class LoadStore {
   loadForAmo(lo: number, hi: number, size: number): boolean {
     const offset = this.#atomic(lo, hi, size, TLB_STORE);
     if (offset < 0) return false;
+    this.#noteAccess("read", lo, hi, size);
     this.#read(offset, size);
     return true;
   }
@@ -105,6 +109,7 @@ export abstract class LoadStore {
   loadReserved(lo: number, hi: number, size: number): boolean {
     const offset = this.#atomic(lo, hi, size, TLB_LOAD);
     if (offset < 0) return false;
+    this.#noteAccess("read", lo, hi, size);
     this.#read(offset, size);
     const s = this.state;
     s[S_RESERVATION >> 2] = lo;
@@ -124,6 +129,7 @@ export abstract class LoadStore {
     if (reserved || lo & (size - 1)) {
       const offset = this.#atomic(lo, hi, size, TLB_STORE);
       if (offset < 0) return false;
+      this.#noteAccess("write", lo, hi, size);
       this.#writeChecked(offset, size, valueLo, valueHi);
     }
     s[S_RESERVED >> 2] = 0;
@@ -148,10 +154,12 @@ export abstract class LoadStore {
     if (first < size) return this.#loadCrossing(lo, hi, size, first);
     const offset = this.mmu.lookup(lo, hi, size, TLB_LOAD, this.#index);
     if (offset >= 0) {
+      this.#noteAccess("read", lo, hi, size);
       this.#read(offset, size);
       return true;
     }
     if (!this.#reachesDevice(offset, lo, hi, size, TLB_LOAD)) return false;
+    this.#noteAccess("read", lo, hi, size);
     const { bus } = this.machine;
     const address = this.mmu.physical;
     this.attention = true;
@@ -165,10 +173,12 @@ export abstract class LoadStore {
     if (first < size) return this.#storeCrossing(lo, hi, size, first, valueLo, valueHi);
     const offset = this.mmu.lookup(lo, hi, size, TLB_STORE, this.#index);
     if (offset >= 0) {
+      this.#noteAccess("write", lo, hi, size);
       this.#writeChecked(offset, size, valueLo, valueHi);
       return true;
     }
     if (!this.#reachesDevice(offset, lo, hi, size, TLB_STORE)) return false;
+    this.#noteAccess("write", lo, hi, size);
     const { bus } = this.machine;
     const address = this.mmu.physical;
     this.attention = true;
@@ -186,6 +196,7 @@ export abstract class LoadStore {
     if (head < 0) return false;
     const tail = this.#part(lo + first | 0, carry(lo, hi, first), size - first, TLB_LOAD);
     if (tail < 0) return false;
+    this.#noteAccess("read", lo, hi, size);
     let valueLo = 0, valueHi = 0;
     for (let i = 0; i < size; i++) {
       const byte = this.#u8[i < first ? head + i : tail + i - first];
@@ -209,6 +220,7 @@ export abstract class LoadStore {
     if (head < 0) return false;
     const tail = this.#part(lo + first | 0, carry(lo, hi, first), size - first, TLB_STORE);
     if (tail < 0) return false;
+    this.#noteAccess("write", lo, hi, size);
     this.#noteCodeWrite(head, first);
     this.#noteCodeWrite(tail, size - first);
     for (let i = 0; i < size; i++) {
@@ -277,6 +289,12 @@ export abstract class LoadStore {
   #writeChecked(offset: number, size: number, lo: number, hi: number): void {
     this.#noteCodeWrite(offset, size);
     this.#write(offset, size, lo, hi);
+  }
+
+  /** An access that was no fast path's is about to be made. */
+  #noteAccess(kind: "read" | "write", lo: number, hi: number, size: number): void {
+    const { debug } = this.machine;
+    if (debug.watching && debug.accessed(this.index, kind, lo, hi, size)) this.attention = true;
   }
 
   #noteCodeWrite(offset: number, size: number): void {

@@ -7,6 +7,7 @@
  * part of the architecture here: a miss fills exactly one entry of the table of its kind, in every engine.
  * Physical addresses are plain numbers; those beyond 2^53 lose low bits, but nothing is mapped there.
  */
+import type { DebugPoints } from "../../debug/debug_points.ts";
 import type { GuestRam } from "../../memory.ts";
 import {
   MMU_INDEXES,
@@ -90,6 +91,7 @@ export class Mmu {
   readonly #state: Int32Array;
   readonly #ram: GuestRam;
   readonly #pmp: Pmp;
+  readonly #debug: DebugPoints;
   readonly #hostLo: number;
   #level = 0;
 
@@ -98,10 +100,11 @@ export class Mmu {
    *
    * @param state The hart's state block, which holds them.
    */
-  constructor(state: Int32Array, ram: GuestRam, pmp: Pmp) {
+  constructor(state: Int32Array, ram: GuestRam, pmp: Pmp, debug: DebugPoints) {
     this.#state = state;
     this.#ram = ram;
     this.#pmp = pmp;
+    this.#debug = debug;
     this.#hostLo = ram.hostAddress | 0;
   }
 
@@ -117,9 +120,9 @@ export class Mmu {
       if (kind === TLB_FETCH) return s[entry + 2] * 4096 + (lo & 4095);
       return (lo + s[entry + 2] - this.#hostLo) >>> 0;
     }
-    if (kind === TLB_STORE && s[entry] === (lo & -4096 | TLB_GUARDED) && s[entry + 1] === hi) {
+    if (s[entry] === (lo & -4096 | TLB_GUARDED) && s[entry + 1] === hi) {
       const offset = (lo + s[entry + 2] - this.#hostLo) >>> 0;
-      if (this.#ram.codePages[offset >>> 12] === 0) s[entry] &= ~TLB_GUARDED;
+      if (!this.#guards(lo, hi, offset, kind)) s[entry] &= ~TLB_GUARDED;
       return offset;
     }
     if (!this.#walk(lo, hi, kind, index)) return FAULT;
@@ -135,9 +138,14 @@ export class Mmu {
     if (offset < 0 || offset >= ram.size) return NOT_RAM;
     if (rights >= 0) {
       this.#fill(lo & -4096, hi, offset - (lo & 4095), kind, index, entry);
-      if (kind === TLB_STORE && ram.codePages[offset >>> 12] !== 0) s[entry] |= TLB_GUARDED;
+      if (kind !== TLB_FETCH && this.#guards(lo, hi, offset, kind)) s[entry] |= TLB_GUARDED;
     }
     return offset;
+  }
+
+  /** Whether loads or stores of a page must not take a fast path: it is watched, or code it holds would change. */
+  #guards(lo: number, hi: number, offset: number, kind: number): boolean {
+    return kind === TLB_STORE && this.#ram.codePages[offset >>> 12] !== 0 || this.#debug.watchesPage(lo, hi);
   }
 
   /** Makes the page of a virtual address the one instructions come from, if the fetch TLB holds it. */
@@ -282,6 +290,23 @@ export class Mmu {
         for (let entry = first; entry < first + CHUNK_WORDS; entry += 4) {
           if (s[entry] !== TLB_INVALID && (s[entry] + s[entry + 2] | 0) === host) s[entry] |= TLB_GUARDED;
         }
+      }
+    }
+  }
+
+  /**
+   * Guards the translations by which data in the page of a virtual address is reached, if it is watched now,
+   * and frees them if not. (A lookup frees those for stores.)
+   */
+  watchedPageChanged(lo: number, hi: number): void {
+    const s = this.#state;
+    const watched = this.#debug.watchesPage(lo, hi);
+    for (let index = 0; index < MMU_INDEXES; index++) {
+      for (const kind of [TLB_LOAD, TLB_STORE]) {
+        const entry = entryOf(lo, tlbTable(index, kind));
+        if ((s[entry] & ~TLB_GUARDED) !== (lo & -4096) || s[entry + 1] !== hi) continue;
+        if (watched) s[entry] |= TLB_GUARDED;
+        else if (kind === TLB_LOAD) s[entry] &= ~TLB_GUARDED;
       }
     }
   }

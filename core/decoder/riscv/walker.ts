@@ -37,6 +37,7 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../translator/layout.ts";
+import type { Page } from "../../debug/debug_points.ts";
 import type { GuestRam } from "../../memory.ts";
 import { MMU_MACHINE, MMU_SUPERVISOR_SUM, MMU_USER, S_PMP_ACTIVE, S_SATP, S_SUPERPAGES } from "./state.ts";
 
@@ -67,10 +68,20 @@ const MODES: readonly { mode: number; levels: number }[] = [
 const SUPERPAGE = 1;
 const HUGE = 2;
 
-/** Emits the walk for one kind of access and MMU index. */
-export function emitWalker(ir: Ir, kind: number, mmuIndex: number, ram: GuestRam): void {
+/**
+ * Emits the walk for one kind of access and MMU index.
+ *
+ * @param watched Virtual pages whose data a debugger watches: they are the interpreter's.
+ */
+export function emitWalker(
+  ir: Ir,
+  kind: number,
+  mmuIndex: number,
+  ram: GuestRam,
+  watched: readonly Page[],
+): void {
   const walker = new Walker(ir, kind, mmuIndex, ram);
-  walker.emit();
+  walker.emit(watched);
 }
 
 class Walker {
@@ -87,8 +98,9 @@ class Walker {
     this.#fill = ir.newLabel();
   }
 
-  emit(): void {
+  emit(watched: readonly Page[]): void {
     const { ir } = this;
+    if (this.kind !== TLB_FETCH && watched.length > 0) this.#refuseWatched(watched);
     ir.gotoIf(COND_NE, ir.get(S_PMP_ACTIVE), ir.const(0), this.#fail);
     if (this.kind === TLB_STORE) this.#refuseGuarded();
     if (this.mmuIndex !== MMU_MACHINE) this.#translated();
@@ -105,6 +117,14 @@ class Walker {
     const page = ir.bin(OP_AND64, virtual, ir.const(-4096));
     const tag = ir.hostLoad(8, false, this.#entry(virtual), 0);
     ir.gotoIf(COND_EQ, tag, ir.bin(OP_OR64, page, ir.const(TLB_GUARDED)), this.#fail);
+  }
+
+  #refuseWatched(watched: readonly Page[]): void {
+    const { ir } = this;
+    for (const { lo, hi } of watched) {
+      const page = ir.bin(OP_AND64, ir.get(VIRTUAL), ir.const(-4096));
+      ir.gotoIf(COND_EQ, page, ir.const64(lo, hi), this.#fail);
+    }
   }
 
   /** From satp to the page; falls through where satp says "bare". */

@@ -26,7 +26,6 @@ import {
   TLB_GUARDED,
   TLB_INVALID,
   TLB_OFFSET_MASK,
-  TLB_STORE,
   TLB_TABLE_BYTES,
 } from "../../../translator/layout.ts";
 import { rs1 } from "../decode.ts";
@@ -135,7 +134,7 @@ function sfenceVma(t: Translation, insn: number): void {
   const entries = ir.bin(OP_ADD64, offset, ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, STATE_TLB));
   for (let table = 0; table < 3 * MMU_INDEXES; table++) {
     const tag = ir.hostLoad(8, false, entries, table * TLB_TABLE_BYTES);
-    const tagged = table % 3 === TLB_STORE ? ir.bin(OP_AND64, tag, ir.const(~TLB_GUARDED)) : tag;
+    const tagged = table % 3 === TLB_FETCH ? tag : ir.bin(OP_AND64, tag, ir.const(~TLB_GUARDED));
     ir.hostStore(8, entries, table * TLB_TABLE_BYTES, ir.select(COND_EQ, tagged, page, invalid, tag));
     if (table % 3 === TLB_FETCH) {
       epoch = ir.bin(OP_ADD32, epoch, ir.select(COND_EQ, tag, page, ir.const(NEXT_EPOCH), zero));

@@ -19,6 +19,7 @@ import {
   OP_SEXT32,
   type Value,
 } from "../../../translator/ir.ts";
+import type { DebugPoints } from "../../../debug/debug_points.ts";
 import type { Trace } from "../../../isa.ts";
 import { PAGE_SIZE } from "../../../memory.ts";
 import { CONTEXT_FPU_SHIFT, fSlot, xSlot } from "../state.ts";
@@ -50,6 +51,8 @@ export interface BlockPlan {
   readonly maxInstructions: number;
   /** The way to follow, if any. */
   readonly trace?: Trace;
+  /** Where no hammock may be. */
+  readonly debug: DebugPoints;
 }
 
 /** A block being translated, one instruction at a time. Reused for every block. */
@@ -194,10 +197,11 @@ export class Translation {
   #beginHammock(cond: number, a: Value, b: Value, target: number): boolean {
     const { ir, nextOffset } = this;
     const hammock = this.#hammock, trace = this.#trace;
-    const { parcels, firstParcel, entryOffset, maxInstructions } = this.#plan;
+    const { parcels, firstParcel, entryOffset, maxInstructions, debug } = this.#plan;
     if (target <= nextOffset || target >= PAGE_SIZE || target === entryOffset) return false;
     if (!hammock.find(parcels, firstParcel + nextOffset / 2, target - nextOffset)) return false;
     const { instructions } = hammock;
+    if (debug.armed && this.#breaksBefore(debug, target)) return false;
     if (!ir.hasRoom(1 + instructions)) return false;
     if (trace) {
       // Either way the trace is taken to come to the target, with the instructions or without.
@@ -211,6 +215,15 @@ export class Translation {
     hammock.begin(ir, cond, a, b);
     this.#joinOffset = target;
     return true;
+  }
+
+  /** Whether there is a breakpoint between the current instruction, a branch, and an offset of the page. */
+  #breaksBefore(debug: DebugPoints, target: number): boolean {
+    const page = this.pcLo & ~(PAGE_SIZE - 1);
+    for (let offset = this.nextOffset; offset < target; offset += 2) {
+      if (debug.hasBreakpoint(page | offset, this.pcHi)) return true;
+    }
+    return false;
   }
 
   /** Goes to the pc in a value. */

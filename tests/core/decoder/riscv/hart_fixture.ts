@@ -2,6 +2,7 @@
 import { Bus } from "../../../../core/bus.ts";
 import { Clock } from "../../../../core/clock.ts";
 import { RiscvHart } from "../../../../core/decoder/riscv/hart.ts";
+import { DebugPoints } from "../../../../core/debug/debug_points.ts";
 import { type MachineContext, RunControl } from "../../../../core/isa.ts";
 import { GuestRam, plainMemory } from "../../../../core/memory.ts";
 import { PRIV_M } from "../../../../core/decoder/riscv/trap.ts";
@@ -34,15 +35,17 @@ export interface Fixture {
 /** A hart after power-on in the given mode, at the start of RAM. */
 export function newHart(privilege: number = PRIV_M): Fixture {
   const ram = new GuestRam(plainMemory, RAM, RAM_BYTES);
-  const bus = new Bus(ram);
+  const bus = new Bus([ram]);
   const device = new ScratchDevice();
   bus.map("scratch", DEVICE, 0x1000, device);
   const machine: MachineContext = {
     ram,
+    rams: [ram],
     bus,
     clock: new Clock(),
     memory: plainMemory,
     control: new RunControl(),
+    debug: new DebugPoints(),
   };
   const hart = new RiscvHart(machine, 0);
   hart.reset(BigInt(RAM), privilege, 0n, 0n);

@@ -8,6 +8,7 @@ import { Clock } from "../../../../core/clock.ts";
 import { RiscvFrontEnd } from "../../../../core/decoder/riscv/front_end.ts";
 import { RiscvHart } from "../../../../core/decoder/riscv/hart.ts";
 import { S_END, S_FFLAGS } from "../../../../core/decoder/riscv/state.ts";
+import { DebugPoints } from "../../../../core/debug/debug_points.ts";
 import { type MachineContext, RunControl } from "../../../../core/isa.ts";
 import { GuestRam, type HostMemory } from "../../../../core/memory.ts";
 import { Ir } from "../../../../core/translator/ir.ts";
@@ -50,10 +51,12 @@ export class Side {
   readonly clock: Clock = new Clock();
   readonly machine: MachineContext = {
     ram: this.ram,
-    bus: new Bus(this.ram),
+    rams: [this.ram],
+    bus: new Bus([this.ram]),
     clock: this.clock,
     memory: this.memory,
     control: new RunControl(),
+    debug: new DebugPoints(),
   };
   readonly hart: RiscvHart = new RiscvHart(this.machine, 0);
 
@@ -78,7 +81,7 @@ export class Lockstep {
   readonly reference: Side = new Side();
   readonly translated: Side = new Side();
   readonly ir: Ir = new Ir();
-  readonly frontEnd: RiscvFrontEnd = new RiscvFrontEnd(this.translated.ram);
+  readonly frontEnd: RiscvFrontEnd = new RiscvFrontEnd(this.translated.ram, this.translated.machine.debug);
   readonly evaluator: IrEvaluator;
   readonly #walkers = new Map<number, Ir>();
 

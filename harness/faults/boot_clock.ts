@@ -1,0 +1,100 @@
+/**
+ * Tells the kernel speaking from somebody repeating what it said. `dmesg`, a log file or a test's output puts
+ * whole old records on the console, prefix and all; but records come in the order of their times, and none is
+ * from the future.
+ *
+ * Times also start over when another kernel boots. Both begin the same way, with `Linux version` at 0.000000.
+ * They differ in two things. A kernel can only have started after the last line of the one before it, so its
+ * times stay below the guest time that has passed since; a repetition's do not, unless the guest was silent for
+ * long. And a booting kernel takes the time that its records say, while a repetition comes in one go (as does a
+ * kernel's own first part, when its console driver starts: therefore only what follows that is judged).
+ */
+
+/** What a record with a prefix is. */
+export type RecordAge =
+  /** Printed now. */
+  | "live"
+  /** Repeated, or not known yet not to be. */
+  | "echo"
+  /** Printed by a kernel that has started since the last record: told once. */
+  | "restart";
+
+/** Records of processors and interrupts may be this much out of order. */
+const DISORDER_S = 0.1;
+/** Records with sane times after which a kernel is known to print times, and its clock to keep guest time. */
+const ESTABLISHED = 10;
+/** Latest time of the first record of a boot. */
+const FIRST_S = 0.001;
+/** Seconds for which a restarted kernel's records must keep pace with guest time to be told from a repetition. */
+const PACE_S = 0.2;
+/** Records in a row from the future after which the clock, not the records, is taken to be strange. */
+const STRANGE = 3;
+
+/** The times of one boot's records. */
+export class BootClock {
+  /** Whether the kernel is known to print a prefix. */
+  established = false;
+  #records = 0;
+  #newestS = -1;
+  #heardNs: number;
+  #future = 0;
+  #trustsFuture = false;
+  #behind: Behind | undefined;
+
+  /** @param startNs Guest time at which the machine was started or reset. */
+  constructor(startNs: number) {
+    this.#heardNs = startNs;
+  }
+
+  /** Whether any record came. */
+  get spoke(): boolean {
+    return this.#records > 0;
+  }
+
+  /** Takes note of output that is no record. */
+  heard(nowNs: number): void {
+    if (!this.#behind) this.#heardNs = nowNs;
+  }
+
+  /** Takes a record with time `timeS`, printed at guest time `nowNs`. */
+  judge(timeS: number, nowNs: number): RecordAge {
+    if (this.#isFuture(timeS, nowNs)) return "echo";
+    if (timeS > this.#newestS || (!this.#behind && timeS >= this.#newestS - DISORDER_S)) {
+      this.#behind = undefined;
+      this.#newestS = Math.max(timeS, this.#newestS);
+      this.#heardNs = nowNs;
+      this.established ||= ++this.#records >= ESTABLISHED;
+      return "live";
+    }
+    this.#behind ??= { mayBeRestart: timeS <= FIRST_S, fromS: timeS, fromNs: nowNs };
+    return this.#behind.mayBeRestart && this.#keepsPace(this.#behind, timeS, nowNs) ? "restart" : "echo";
+  }
+
+  /** Whether records behind the newest have proven to be a new kernel's; gives up where they cannot be. */
+  #keepsPace(behind: Behind, timeS: number, nowNs: number): boolean {
+    // A clock that runs a little fast is no reason to miss a restart: a tenth is granted.
+    if (timeS > ((nowNs - this.#heardNs) / 1e9) * 1.1 + DISORDER_S) behind.mayBeRestart = false;
+    const recordS = timeS - behind.fromS;
+    const passedS = (nowNs - behind.fromNs) / 1e9;
+    if (passedS < 0.3 * recordS || passedS > 1.5 * recordS + DISORDER_S) {
+      behind.fromS = timeS;
+      behind.fromNs = nowNs;
+    }
+    return behind.mayBeRestart && recordS >= PACE_S && passedS >= 0.7 * recordS;
+  }
+
+  #isFuture(timeS: number, nowNs: number): boolean {
+    if (!this.established || this.#trustsFuture) return false;
+    const future = timeS > (nowNs / 1e9) * 1.5 + 1;
+    this.#future = future ? this.#future + 1 : 0;
+    this.#trustsFuture = this.#future >= STRANGE;
+    return future && !this.#trustsFuture;
+  }
+}
+
+/** A run of records behind the newest, and the one from which their pace is measured. */
+interface Behind {
+  mayBeRestart: boolean;
+  fromS: number;
+  fromNs: number;
+}
