@@ -43,8 +43,8 @@ $b mount -t tmpfs tmpfs /dev/shm
 while read -r module; do $b insmod "/lib/modules/$module.ko" || echo "no $module"; done </etc/modules
 ${variables.map(([name, value]) => `export ${name}=${quote(value)}`).join("\n")}
 cd /${PROJECT}
-/bin/deno ${args.map(quote).join(" ")}
-echo "BED-EXIT $?"
+# Through a pipe: on a terminal Deno writes lines twice.
+{ /bin/deno ${args.map(quote).join(" ")} 2>&1; echo "BED-EXIT $?"; } | $b cat
 $b poweroff -f
 `;
 }

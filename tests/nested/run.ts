@@ -12,6 +12,7 @@ const wanted = Deno.args.length > 0 ? Deno.args : ["tests/accel/kvm"];
 const { code } = await runBed({
   guest,
   args: ["test", "--allow-all", "--no-check", "--cached-only", "--no-lock", ...wanted],
+  env: { BOOTWRIGHT_KVM_MACHINES: "100" },
   timeoutMs: 600_000,
   onText: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
 });
