@@ -6,6 +6,7 @@
 import type { Machine } from "../core/machine.ts";
 import { type HostMemory, PAGE_SIZE, plainMemory } from "../core/memory.ts";
 import type { Engine } from "./engine.ts";
+import type { CpuModel } from "./kvm/cpuid.ts";
 
 /** What may be asked for. */
 export type EngineChoice = "auto" | "dbt" | "interpreter" | "kvm";
@@ -31,14 +32,22 @@ export class EngineUnavailableError extends Error {
 /** The guests that KVM can execute, and that nothing else can yet. */
 const KVM_ARCH = "x86_64";
 
+/** What the engine is for. */
+export interface EngineUse {
+  /** The guest's architecture, as `boot` names it. @default "riscv64" */
+  readonly arch?: string;
+  /** What processor an x86-64 guest sees under KVM. @default "host" */
+  readonly cpuModel?: CpuModel;
+}
+
 /**
  * Finds an engine.
  *
- * @param arch The guest's architecture, as `boot` names it.
  * @throws {EngineUnavailableError} when the engine that was asked for cannot run here, or none can.
  */
-export async function selectEngine(choice: EngineChoice, arch = "riscv64"): Promise<EngineSelection> {
-  if (arch === KVM_ARCH || choice === "kvm") return await selectKvm(choice, arch);
+export async function selectEngine(choice: EngineChoice, use: EngineUse = {}): Promise<EngineSelection> {
+  const { arch = "riscv64" } = use;
+  if (arch === KVM_ARCH || choice === "kvm") return await selectKvm(choice, arch, use.cpuModel);
   if (choice === "interpreter") return await interpreter(undefined);
   const obstacle = await translatorObstacle();
   if (obstacle === undefined) return await translator();
@@ -46,7 +55,11 @@ export async function selectEngine(choice: EngineChoice, arch = "riscv64"): Prom
   return await interpreter(`${obstacle} Using the interpreter, which is slower and gives the same results.`);
 }
 
-async function selectKvm(choice: EngineChoice, arch: string): Promise<EngineSelection> {
+async function selectKvm(
+  choice: EngineChoice,
+  arch: string,
+  cpuModel: CpuModel | undefined,
+): Promise<EngineSelection> {
   if (arch !== KVM_ARCH) {
     throw new EngineUnavailableError(
       `KVM executes guests of the host's own architecture, ${KVM_ARCH}; for a ${arch} guest choose the engine ` +
@@ -70,7 +83,15 @@ async function selectKvm(choice: EngineChoice, arch: string): Promise<EngineSele
     import("./ffi/memory.ts"),
     import("./kvm/engine.ts"),
   ]);
-  return { memory: mappedMemory, notice: undefined, create: (machine) => new KvmEngine(machine) };
+  const create = (machine: Machine) => {
+    try {
+      return new KvmEngine(machine, { cpuModel });
+    } catch (cause) {
+      // What the kernel refuses, the processor lacks or a permission forbids: all are the host's.
+      throw new EngineUnavailableError(cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+  };
+  return { memory: mappedMemory, notice: undefined, create };
 }
 
 /** Why KVM cannot run here, as a sentence; undefined when it can, however slowly. */

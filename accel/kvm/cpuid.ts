@@ -76,10 +76,13 @@ export interface CpuidOptions {
 /**
  * The CPUID table of one vCPU.
  *
- * @throws {CpuModelError} when the host lacks features of the model.
+ * @throws {CpuModelError} when there is no such model, or the host lacks features of it.
  */
 export function vcpuCpuid(supported: readonly CpuidEntry[], options: CpuidOptions): CpuidEntry[] {
   const level = CPU_MODELS.indexOf(options.model);
+  if (level < 0) {
+    throw new CpuModelError(`There is no CPU model "${options.model}". There is: ${CPU_MODELS.join(", ")}.`);
+  }
   const table = supported.map((entry) => ({ ...entry }));
   if (level > 0) restrict(table, options.model, level);
   for (const entry of table) place(entry, options);

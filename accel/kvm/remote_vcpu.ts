@@ -25,7 +25,7 @@ const PATIENCE_MS = 20_000;
 /** A kick that came too early is repeated after this. */
 const KICK_AGAIN_MS = 1;
 
-/** A vCPU's thread does not answer. */
+/** A vCPU's thread cannot be started, or does not answer. */
 export class VcpuThreadError extends Error {
   override name = "VcpuThreadError";
 }
@@ -49,7 +49,16 @@ export class RemoteVcpu implements Disposable {
     };
     // A bundle has the thread's module beside it, as JavaScript.
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    this.#worker = new Worker(new URL(`./vcpu_thread.${extension}`, import.meta.url), { workerData: data });
+    const module = new URL(`./vcpu_thread.${extension}`, import.meta.url);
+    try {
+      this.#worker = new Worker(module, { workerData: data });
+    } catch (cause) {
+      throw new VcpuThreadError(
+        "Machines with several vCPUs under KVM need --allow-read for Bootwright's own files: each vCPU has a " +
+          "thread, and loads its code.",
+        { cause },
+      );
+    }
     this.#worker.on("error", (error) => this.#failure = error);
     // A machine that nobody closed does not keep the process.
     this.#worker.unref();

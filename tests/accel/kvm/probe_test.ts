@@ -61,7 +61,7 @@ kvmTest("the speed of ring 0 was measured", () => {
 
 Deno.test("KVM refuses guests of other architectures", async () => {
   await assertRejects(
-    () => selectEngine("kvm", "riscv64"),
+    () => selectEngine("kvm", { arch: "riscv64" }),
     EngineUnavailableError,
     "KVM executes guests of the host's own architecture, x86_64; for a riscv64 guest choose",
   );
@@ -72,7 +72,7 @@ Deno.test({
   permissions: { ffi: false, read: true },
   async fn() {
     await assertRejects(
-      () => selectEngine("kvm", "x86_64"),
+      () => selectEngine("kvm", { arch: "x86_64" }),
       EngineUnavailableError,
       "--allow-ffi",
     );
@@ -81,10 +81,14 @@ Deno.test({
 
 kvmTest("a software KVM is never chosen by auto, and says so; asked for, it is there", async () => {
   if (probeKvm().isHardware) {
-    assertEquals((await selectEngine("auto", "x86_64")).notice, undefined);
+    assertEquals((await selectEngine("auto", { arch: "x86_64" })).notice, undefined);
   } else {
-    await assertRejects(() => selectEngine("auto", "x86_64"), EngineUnavailableError, "software KVM");
+    await assertRejects(
+      () => selectEngine("auto", { arch: "x86_64" }),
+      EngineUnavailableError,
+      "software KVM",
+    );
   }
-  assertEquals((await selectEngine("kvm", "x86_64")).notice, undefined);
+  assertEquals((await selectEngine("kvm", { arch: "x86_64" })).notice, undefined);
   assertEquals(await kvmObstacle(), undefined);
 });

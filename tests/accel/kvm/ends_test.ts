@@ -1,0 +1,147 @@
+/** However a machine ends, nothing of it stays: no descriptor, no thread, no mapping, no vCPU that runs on. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CpuModelError } from "../../../accel/kvm/cpuid.ts";
+import { hasKvm, KVM_NAME, kvmTest } from "../../support/kvm.ts";
+import { BareMachine, startRegisters } from "../../support/x86_machine.ts";
+
+/** What a process holds, as Linux counts it. */
+function holdings(process: string | number = "self") {
+  const count = (folder: string) => [...Deno.readDirSync(`/proc/${process}/${folder}`)].length;
+  const maps = Deno.readTextFileSync(`/proc/${process}/maps`).trim().split("\n");
+  return {
+    descriptors: count("fd"),
+    threads: count("task"),
+    mappings: maps.length,
+    /** Mapped from KVM: `kvm_run` of vCPUs. */
+    kvmMappings: maps.filter((line) => line.includes("kvm")).length,
+  };
+}
+
+/** out 0xe9, al; 1: jmp 1b */
+const CODE = [0xe6, 0xe9, 0xeb, 0xfe];
+
+function firstExit(guest: BareMachine): void {
+  guest.onPrint = () => guest.machine.requestStop();
+  guest.run();
+  assertEquals(guest.printed.length, 1);
+}
+
+kvmTest("1,000 machines leave no descriptor, thread or mapping", async () => {
+  const one = () => {
+    using guest = new BareMachine({ code: CODE });
+    firstExit(guest);
+  };
+  for (let i = 0; i < 20; i++) one();
+  const before = holdings();
+  for (let i = 0; i < 1000; i++) {
+    one();
+    // As in a test suite: the event loop turns between machines.
+    if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
+  const after = holdings();
+  assertEquals([after.descriptors, after.kvmMappings], [before.descriptors, before.kvmMappings]);
+  assert(after.threads <= before.threads, `${before.threads} → ${after.threads} threads`);
+  // V8's own memory comes and goes.
+  assert(after.mappings < before.mappings + 100, `${before.mappings} → ${after.mappings} mappings`);
+});
+
+kvmTest("machines with several vCPUs take their threads with them", async () => {
+  const one = () => {
+    using guest = new BareMachine({ code: CODE, vcpus: 3 });
+    firstExit(guest);
+  };
+  one();
+  await settled((now) => now.kvmMappings === 0);
+  const before = holdings();
+  for (let i = 0; i < 20; i++) one();
+  await settled(({ threads }) => threads <= before.threads + 2);
+  const after = holdings();
+  assertEquals(after.kvmMappings, before.kvmMappings);
+  assert(after.threads <= before.threads + 2, `${before.threads} → ${after.threads} threads`);
+  assert(after.descriptors <= before.descriptors + 4, `${before.descriptors} → ${after.descriptors}`);
+});
+
+async function settled(done: (now: ReturnType<typeof holdings>) => boolean): Promise<void> {
+  for (let i = 0; i < 100 && !done(holdings()); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+kvmTest("a machine that cannot be made leaves nothing", () => {
+  const before = holdings();
+  for (let i = 0; i < 20; i++) {
+    assertThrows(
+      () => new BareMachine({ code: CODE, cpuModel: "not a model" as never, vcpus: 2 }),
+      CpuModelError,
+    );
+  }
+  const after = holdings();
+  assertEquals([after.descriptors, after.kvmMappings], [before.descriptors, before.kvmMappings]);
+});
+
+kvmTest("an exception while the guest runs ends the machine with its scope", async () => {
+  const before = holdings();
+  assertThrows(
+    () => {
+      using guest = new BareMachine({ code: CODE, vcpus: 2 });
+      guest.vcpus[1].holder.powerOn({ ...startRegisters("real", 1), activity: "running" });
+      guest.onPrint = () => {
+        throw new Error("a device's mistake");
+      };
+      guest.run();
+    },
+    Error,
+    "a device's mistake",
+  );
+  await settled(({ threads }) => threads <= before.threads);
+  assertEquals(holdings().kvmMappings, before.kvmMappings);
+});
+
+/** A program of its own with a machine of two vCPUs that spin; prints "spinning" and goes on until it is ended. */
+async function spinning(program: string): Promise<Deno.ChildProcess & { text(): string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-check", new URL(`./_${program}.ts`, import.meta.url).href],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  const rest = (async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += value;
+    }
+  })();
+  return Object.assign(child, { text: () => text, rest });
+}
+
+/** A test of a whole process: its pipes are not the test's to count. */
+function processTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({
+    name: `${name} [${KVM_NAME}]`,
+    ignore: !hasKvm,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn,
+  });
+}
+
+processTest("Ctrl-C ends a process whose vCPUs spin", async () => {
+  const child = await spinning("spinning_machine");
+  assertEquals(child.text(), "spinning\n");
+  const since = performance.now();
+  child.kill("SIGINT");
+  const { signal } = await child.status;
+  assertEquals(signal, "SIGINT");
+  assert(performance.now() - since < 2000);
+});
+
+processTest("a terminated worker's vCPUs run no more", async () => {
+  const child = await spinning("terminated_worker");
+  const { code } = await child.status;
+  assertEquals([child.text(), code], ["spinning\nended\n", 0]);
+});
