@@ -127,7 +127,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
   const ramBytes = memoryBytes(options.memory ?? "512M");
   try {
     const [selection, kernel, initrd, firmware] = await Promise.all([
-      selectEngine(options.engine ?? "auto", { arch }),
+      selectEngine(options.engine ?? "auto", { arch, cpuModel: options.cpuModel }),
       openImage(options.kernel, "kernel"),
       options.initrd === undefined ? undefined : openImage(options.initrd, "initrd"),
       options.firmware === undefined ? undefined : openImage(options.firmware, "firmware"),
