@@ -93,6 +93,11 @@ export class Machine implements MachineContext {
     this.vcpus = vcpus;
   }
 
+  /** The RAM that holds the whole of `[address, address + size)`, guest-physical; undefined where none does. */
+  ramAt(address: number, size: number): GuestRam | undefined {
+    return this.rams.find((ram) => ram.contains(address, size));
+  }
+
   /** Makes {@linkcode Machine.run} return at the next instruction boundary. */
   requestStop(): void {
     this.stopRequested = true;

@@ -85,7 +85,7 @@ export class KvmEngine implements ParallelEngine {
     if (count > maxVcpus) {
       throw new KvmLimitError(`KVM on this host allows ${maxVcpus} vCPUs, and the machine has ${count}.`);
     }
-    this.#vm.mapMemory(machine.ram, memorySpans(machine.ram));
+    for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
     const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
     this.#cpuid = machine.vcpus.map((_, vcpu) =>

@@ -51,6 +51,7 @@ export class KvmVm implements Disposable {
   readonly #scratch: HostPages;
   readonly #line: Uint32Array;
   readonly #linePointer: Deno.PointerValue;
+  #memorySlots = 0;
 
   /** @throws {KvmError} when the kernel refuses. */
   constructor(readonly system: KvmSystem) {
@@ -81,17 +82,17 @@ export class KvmVm implements Disposable {
   /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
   mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
     if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");
-    spans.forEach(({ base, size, offset }, slot) => {
+    for (const { base, size, offset } of spans) {
       const region = new Uint8Array(STRUCTS.kvm_userspace_memory_region.bytes);
       encodeStruct("kvm_userspace_memory_region", {
-        slot,
+        slot: this.#memorySlots++,
         flags: 0,
         guest_phys_addr: BigInt(base),
         memory_size: BigInt(size),
         userspace_addr: BigInt(ram.hostAddress + offset),
       }, new DataView(region.buffer));
       this.#struct(IOCTL.SET_USER_MEMORY_REGION, region, "KVM_SET_USER_MEMORY_REGION");
-    });
+    }
   }
 
   /** Drives an input pin of PICs and I/O APIC, by its global system interrupt. */

@@ -40,7 +40,8 @@ import {
   START_INFO,
   UART_HZ,
 } from "./x86/address_map.ts";
-import { type CpuMode, entryRegisters, startTables } from "./x86/start.ts";
+import type { CpuMode } from "./x86/cpu_mode.ts";
+import { entryRegisters, startTables } from "./x86/start.ts";
 
 /** The first megabyte and as much again. */
 const MIN_RAM_BYTES = 2 * EXTENDED_RAM;
@@ -73,19 +74,13 @@ export interface VirtX86Options {
   readonly epochSeconds?: number;
 }
 
-/** A `virt-x86` with its keyboard and power button. */
-export interface VirtX86Board extends Board {
-  readonly keyboard: I8042;
-  readonly power: AcpiPm;
-}
-
 /**
  * Builds the machine and loads its images.
  *
  * @throws {ImageError} when an image cannot be used.
  * @throws {MemoryError} when the host refuses the RAM.
  */
-export async function createVirtX86(options: VirtX86Options): Promise<VirtX86Board> {
+export async function createVirtX86(options: VirtX86Options): Promise<Board> {
   const { memory, ramBytes, vcpus } = options;
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS) {
     throw new RangeError(`A virt-x86 machine has 1 to ${MAX_VCPUS} vCPUs, not ${vcpus}.`);
@@ -144,6 +139,13 @@ async function loadImages(options: VirtX86Options, lowBytes: number): Promise<Im
     commandLineBytes: COMMAND_LINE_BYTES - 1,
   });
   const { image, protocol } = kernel;
+  if (options.cpuMode !== undefined && protocol !== "flat") {
+    throw new ImageError(
+      image.file,
+      "says itself in which mode it starts: it is no flat binary",
+      "leave cpuMode out",
+    );
+  }
   const commandLine = new TextEncoder().encode(options.append ?? "");
   if (commandLine.length > kernel.commandLineBytes) {
     throw new ImageError(
@@ -222,12 +224,12 @@ function usableMemory(ramBytes: number, lowBytes: number): E820Entry[] {
 function mapDevices(
   machine: Machine,
   epochSeconds: number,
-): Pick<VirtX86Board, "serial" | "keyboard" | "power"> {
+): Required<Pick<Board, "serial" | "keyboard" | "powerButton">> {
   const { clock, interruptPins, ports } = machine;
   const onExit = machine.requestExit.bind(machine);
   const serial = [IRQS.com1, IRQS.com2].map((irq) => new Uart16550(clock, interruptPins.line(irq), UART_HZ));
   const keyboard = new I8042(interruptPins.line(IRQS.keyboard), onExit);
-  const power = new AcpiPm(interruptPins.line(IRQS.sci), onExit);
+  const powerButton = new AcpiPm(interruptPins.line(IRQS.sci), onExit);
   const panic = new PvPanic((event) => {
     if (event === "panicked") {
       onExit({ kind: "panic", detail: "the guest's kernel reported a panic (pvpanic)" });
@@ -243,7 +245,7 @@ function mapDevices(
   map("com1", serial[0]);
   map("com2", serial[1]);
   map("pvpanic", panic);
-  map("acpiPm", power);
+  map("acpiPm", powerButton);
   map("resetControl", new ResetControl(onExit));
-  return { serial, keyboard, power };
+  return { serial, keyboard, powerButton };
 }

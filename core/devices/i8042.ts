@@ -7,6 +7,7 @@
  */
 import type { MachineExit } from "../machine.ts";
 import type { Device, InterruptLine } from "./device.ts";
+import type { KeyboardPort } from "./keyboard_port.ts";
 
 const DATA = 0;
 const STATUS_COMMAND = 4;
@@ -40,7 +41,8 @@ export interface I8042State {
 }
 
 /** A keyboard controller and its keyboard. */
-export class I8042 implements Device {
+export class I8042 implements Device, KeyboardPort {
+  onAccess: () => void = () => {};
   #config = 0;
   readonly #output: number[] = [];
   /** The controller command whose data byte is awaited; 0 for none. */
@@ -61,12 +63,11 @@ export class I8042 implements Device {
     this.reset();
   }
 
-  /**
-   * Sends the codes of a key from the keyboard, as scan code set 1 (which is what guests see through the
-   * controller's translation).
-   *
-   * @returns false, having sent nothing, when the guest has not made room for them.
-   */
+  get unread(): number {
+    return this.#output.length;
+  }
+
+  /** Guests see scan code set 1 through the controller's translation of set 2. */
   sendKey(codes: readonly number[]): boolean {
     if (!this.#scanning || this.#config & CONFIG_KEYBOARD_OFF) return false;
     if (this.#output.length + codes.length > QUEUE_BYTES) return false;
@@ -85,6 +86,7 @@ export class I8042 implements Device {
     // An edge for each byte: the 8259 wants to see the line fall in between.
     this.irq.set(false);
     this.#drive();
+    this.onAccess();
     return byte;
   }
 
@@ -97,6 +99,7 @@ export class I8042 implements Device {
       this.#commandLast = 0;
       this.#data(value);
     }
+    this.onAccess();
   }
 
   reset(): void {

@@ -10,10 +10,8 @@ import {
   type X86Registers,
   type X86Segment,
 } from "../../decoder/x86/registers.ts";
+import type { CpuMode } from "./cpu_mode.ts";
 import { BOOT_SECTOR, BOOT_STACK, GDT, PAGE_TABLES } from "./address_map.ts";
-
-/** How a kernel is entered. */
-export type CpuMode = "real" | "protected" | "long";
 
 const CODE_SELECTOR = 0x10;
 const DATA_SELECTOR = 0x18;
