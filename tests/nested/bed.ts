@@ -5,7 +5,7 @@
  */
 import { join, relative } from "@std/path";
 import { charDevice, type CpioEntry, directory, file, symlink, writeCpio } from "../../fixtures/cpio.ts";
-import type { DebianGuest } from "../../fixtures/debian.ts";
+import { type DebianGuest, guestDir } from "../../fixtures/debian.ts";
 import { readModules } from "../../fixtures/modules.ts";
 
 /** The project's root. */
@@ -40,11 +40,15 @@ $b mount -t devtmpfs devtmpfs /dev
 $b mkdir -p /tmp /dev/shm /root
 $b mount -t tmpfs tmpfs /tmp
 $b mount -t tmpfs tmpfs /dev/shm
+$b mkdir /tmp/out
 while read -r module; do $b insmod "/lib/modules/$module.ko" || echo "no $module"; done </etc/modules
 ${variables.map(([name, value]) => `export ${name}=${quote(value)}`).join("\n")}
 cd /${PROJECT}
 # Through a pipe: on a terminal Deno writes lines twice.
 { /bin/deno ${args.map(quote).join(" ")} 2>&1; echo "BED-EXIT $?"; } | $b cat
+for file in /tmp/out/*; do
+  [ -e "$file" ] && { echo "BED-FILE \${file##*/}"; $b cat "$file"; echo "BED-END"; }
+done
 $b poweroff -f
 `;
 }
@@ -64,6 +68,7 @@ export async function bedInitramfs(options: BedOptions): Promise<Uint8Array<Arra
     ...await libraries(Deno.execPath()),
     ...await projectFiles(),
     ...await npmPackages(),
+    ...await guestFiles(options.guest),
     ...Object.entries(options.files ?? {}).map(([path, bytes]) => file(path, bytes)),
   ];
   return writeCpio([...folders(entries), ...entries]);
@@ -106,6 +111,16 @@ async function projectFiles(): Promise<CpioEntry[]> {
   return entries;
 }
 
+/** The real guest, where `debianGuest` finds it in there. */
+async function guestFiles({ arch }: DebianGuest): Promise<CpioEntry[]> {
+  const names = ["manifest.json", "kernel", "initrd.cpio", "busybox"];
+  return await Promise.all(
+    names.map(async (name) =>
+      file(`${PROJECT}/.cache/fixtures/${arch}/${name}`, await Deno.readFile(join(guestDir(arch), name)))
+    ),
+  );
+}
+
 /** The npm packages that the project imports, as Deno has them in its cache. */
 async function npmPackages(): Promise<CpioEntry[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
@@ -139,6 +154,8 @@ export interface BedResult {
   readonly code: number | undefined;
   /** Everything that the bed's console showed. */
   readonly text: string;
+  /** What was left in `/tmp/out`, by name. Text only. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** Runs the bed under QEMU. `onText` hears its console as it comes. */
@@ -156,18 +173,22 @@ export async function runBed(
         ...["-kernel", options.guest.kernel, "-initrd", initrd],
         ...["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
       ],
-      ...{ stdin: "null", stdout: "piped", stderr: "inherit" },
+      ...{ stdin: "null", stdout: "piped", stderr: "null" },
     }).spawn();
     const watchdog = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
     let text = "";
     for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
       text += chunk;
-      options.onText?.(chunk);
+      if (!text.includes("BED-EXIT")) options.onText?.(chunk);
     }
     await child.status;
     clearTimeout(watchdog);
+    text = text.replaceAll("\r", "");
     const code = /^BED-EXIT (\d+)/m.exec(text)?.[1];
-    return { code: code === undefined ? undefined : Number(code), text };
+    const files = new Map(
+      [...text.matchAll(/^BED-FILE (.*)\n([^]*?)\nBED-END$/gm)].map(([, name, contents]) => [name, contents]),
+    );
+    return { code: code === undefined ? undefined : Number(code), text, files };
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
