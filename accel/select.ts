@@ -1,22 +1,24 @@
 /**
- * Chooses what executes the guest: the translator where this host can run its code, else the interpreter,
- * which needs nothing. Both give the same guest behaviour; they differ in speed.
+ * Chooses what executes the guest: KVM for guests of the host's own architecture where the hardware has it, else
+ * the translator where this host can run its code, else the interpreter, which needs nothing. Translator and
+ * interpreter give the same guest behaviour; they differ in speed.
  */
 import type { Machine } from "../core/machine.ts";
 import { type HostMemory, PAGE_SIZE, plainMemory } from "../core/memory.ts";
 import type { Engine } from "./engine.ts";
+import type { CpuModel } from "./kvm/cpuid.ts";
 
 /** What may be asked for. */
-export type EngineChoice = "auto" | "dbt" | "interpreter";
+export type EngineChoice = "auto" | "dbt" | "interpreter" | "kvm";
 
 /** Every {@linkcode EngineChoice}. */
-export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "dbt", "interpreter"];
+export const ENGINE_CHOICES: readonly EngineChoice[] = ["auto", "kvm", "dbt", "interpreter"];
 
 /** An engine that can be used here. */
 export interface EngineSelection {
   /** Where the machine's memory must come from. */
   readonly memory: HostMemory;
-  /** One sentence when "auto" had to settle for the interpreter: why, and what would help. */
+  /** One sentence when "auto" had to settle for a slower engine: why, and what would help. */
   readonly notice: string | undefined;
   /** Binds the engine to a machine made with {@linkcode EngineSelection.memory}. */
   create(machine: Machine): Engine;
@@ -27,17 +29,90 @@ export class EngineUnavailableError extends Error {
   override name = "EngineUnavailableError";
 }
 
+/** The guests that KVM can execute, and that nothing else can yet. */
+const KVM_ARCH = "x86_64";
+
+/** What the engine is for. */
+export interface EngineUse {
+  /** The guest's architecture, as `boot` names it. @default "riscv64" */
+  readonly arch?: string;
+  /** What processor an x86-64 guest sees under KVM. @default "host" */
+  readonly cpuModel?: CpuModel;
+}
+
 /**
  * Finds an engine.
  *
- * @throws {EngineUnavailableError} when "dbt" was asked for and cannot run here.
+ * @throws {EngineUnavailableError} when the engine that was asked for cannot run here, or none can.
  */
-export async function selectEngine(choice: EngineChoice): Promise<EngineSelection> {
+export async function selectEngine(choice: EngineChoice, use: EngineUse = {}): Promise<EngineSelection> {
+  const { arch = "riscv64" } = use;
+  if (arch === KVM_ARCH || choice === "kvm") return await selectKvm(choice, arch, use.cpuModel);
   if (choice === "interpreter") return await interpreter(undefined);
   const obstacle = await translatorObstacle();
   if (obstacle === undefined) return await translator();
   if (choice === "dbt") throw new EngineUnavailableError(obstacle);
   return await interpreter(`${obstacle} Using the interpreter, which is slower and gives the same results.`);
+}
+
+async function selectKvm(
+  choice: EngineChoice,
+  arch: string,
+  cpuModel: CpuModel | undefined,
+): Promise<EngineSelection> {
+  if (arch !== KVM_ARCH) {
+    throw new EngineUnavailableError(
+      `KVM executes guests of the host's own architecture, ${KVM_ARCH}; for a ${arch} guest choose the engine ` +
+        "dbt or interpreter.",
+    );
+  }
+  if (choice === "dbt" || choice === "interpreter") {
+    throw new EngineUnavailableError(`${arch} guests run under KVM only for now; choose the engine kvm.`);
+  }
+  const obstacle = await kvmObstacle();
+  if (obstacle !== undefined) throw new EngineUnavailableError(obstacle);
+  const { probeKvm, describeKvm } = await import("./kvm/probe.ts");
+  const findings = probeKvm();
+  if (choice === "auto" && !findings.isHardware) {
+    throw new EngineUnavailableError(
+      `${arch} guests run under KVM only for now, and what is here is a ${describeKvm(findings)}. ` +
+        "Choose the engine kvm to use it all the same.",
+    );
+  }
+  const [{ mappedMemory }, { KvmEngine }] = await Promise.all([
+    import("./ffi/memory.ts"),
+    import("./kvm/engine.ts"),
+  ]);
+  const create = (machine: Machine) => {
+    try {
+      return new KvmEngine(machine, { cpuModel });
+    } catch (cause) {
+      // What the kernel refuses, the processor lacks or a permission forbids: all are the host's.
+      throw new EngineUnavailableError(cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+  };
+  return { memory: mappedMemory, notice: undefined, create };
+}
+
+/** Why KVM cannot run here, as a sentence; undefined when it can, however slowly. */
+export async function kvmObstacle(): Promise<string | undefined> {
+  const { os, arch } = Deno.build;
+  if (os !== "linux" || arch !== "x86_64") {
+    return `KVM is used on x86-64 Linux, and this host is ${arch} ${os}.`;
+  }
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return "KVM needs --allow-ffi, which was not granted.";
+  }
+  return (await import("./kvm/probe.ts")).probeKvm().obstacle;
+}
+
+/** What KVM is here, in a line for people. */
+export async function kvmSummary(): Promise<string> {
+  const obstacle = await kvmObstacle();
+  if (obstacle !== undefined) return obstacle;
+  const { probeKvm, describeKvm } = await import("./kvm/probe.ts");
+  const findings = probeKvm();
+  return `works: ${describeKvm(findings)}${findings.isHardware ? "" : '; never chosen by "auto"'}`;
 }
 
 /** Why the translator cannot run here, as a sentence; undefined when it can. */

@@ -1,6 +1,6 @@
 /**
- * The physical address map: RAM and memory-mapped devices. Only slow paths come here; RAM is reached
- * directly through TLBs everywhere else.
+ * The physical address map: RAM and memory-mapped devices; likewise the port space of ISAs that have one
+ * (`ports.ts`). Only slow paths come here; RAM is reached directly through TLBs everywhere else.
  *
  * Addresses are guest-physical and plain numbers. Unmapped reads give all ones and unmapped writes are
  * ignored unless the ISA turns them into access faults, which it can: {@linkcode Bus.find}.
@@ -26,7 +26,8 @@ export class Bus {
   deviceAccesses = 0;
   readonly #mappings: Mapping[] = [];
 
-  constructor(readonly ram: GuestRam) {}
+  /** @param rams What no device may overlap. */
+  constructor(private readonly rams: readonly GuestRam[] = []) {}
 
   /** Every mapped device, in the order they were mapped. */
   get mappings(): readonly Mapping[] {
@@ -41,7 +42,7 @@ export class Bus {
   map(name: string, base: number, size: number, device: Device): void {
     const overlaps = (b: number, s: number) => base < b + s && b < base + size;
     const other = this.#mappings.find((m) => overlaps(m.base, m.size));
-    if (other || overlaps(this.ram.base, this.ram.size)) {
+    if (other || this.rams.some((ram) => overlaps(ram.base, ram.size))) {
       throw new RangeError(`Device ${name} overlaps ${other?.name ?? "RAM"}`);
     }
     this.#mappings.push({ base, size, device, name });

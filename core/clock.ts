@@ -2,7 +2,8 @@
  * Guest time. One clock per machine drives every timer the guest can see.
  *
  * Guest time in nanoseconds = instructions retired by all vCPUs + idle time skipped. It never looks at
- * the host's clock, so the same inputs give the same times on every host.
+ * the host's clock, so the same inputs give the same times on every host. Only under an engine that cannot
+ * count instructions (KVM) it is the real time that passes while the machine runs.
  */
 
 /** A pending call at a guest time. Created by {@linkcode Clock.timer}; armed and disarmed freely. */
@@ -42,11 +43,27 @@ export class Clock {
    * computes its budget anew. The engine clears it.
    */
   deadlineMoved = false;
+  /** Real nanoseconds that passed while the machine ran; 0 for engines that count instructions. */
+  realNs = 0;
+  /** `performance.now()` since when real time passes; undefined while it does not. */
+  #realSinceMs: number | undefined;
   readonly #timers: Timer[] = [];
 
   /** Guest time in nanoseconds. */
   get nowNs(): number {
-    return this.instructions + this.idleNs;
+    const standing = this.instructions + this.idleNs + this.realNs;
+    return this.#realSinceMs === undefined ? standing : standing + elapsedNs(this.#realSinceMs);
+  }
+
+  /** From now on real time passes, until {@linkcode Clock.stopReal}. For engines that count nothing. */
+  startReal(): void {
+    this.#realSinceMs = performance.now();
+  }
+
+  /** Guest time stands still again. */
+  stopReal(): void {
+    if (this.#realSinceMs !== undefined) this.realNs += elapsedNs(this.#realSinceMs);
+    this.#realSinceMs = undefined;
   }
 
   /** Creates a disarmed timer. */
@@ -82,4 +99,8 @@ export class Clock {
       first.fire();
     }
   }
+}
+
+function elapsedNs(sinceMs: number): number {
+  return Math.round((performance.now() - sinceMs) * 1e6);
 }

@@ -12,6 +12,8 @@ import type { Ir } from "./translator/ir.ts";
 /** What vCPUs share with the machine they belong to. */
 export interface MachineContext {
   readonly ram: GuestRam;
+  /** All of RAM: {@linkcode MachineContext.ram}, and what the board has elsewhere. */
+  readonly rams: readonly GuestRam[];
   readonly bus: Bus;
   readonly clock: Clock;
   readonly memory: HostMemory;
@@ -35,17 +37,43 @@ export interface RegisterInfo {
   readonly bits: number;
 }
 
-/** One vCPU: architectural state and how to advance it one instruction at a time. */
+/** One vCPU as anybody may see it: what it is doing, and its registers by name. */
 export interface Vcpu {
   readonly index: number;
-  /** The state block (see `translator/layout.ts`). */
-  readonly state: Int32Array;
-  /** Host address of the state block; 0 without FFI. */
-  readonly stateAddress: number;
   /** Not executing until an interrupt arrives (WFI and its like). */
   waiting: boolean;
   /** Not executing until another vCPU or the board starts it. */
   stopped: boolean;
+  /** Ends {@linkcode Vcpu.waiting} if an interrupt is pending that should. */
+  wake(): void;
+  /** Forgets reservations and the like when the run loop turns to another vCPU. */
+  deschedule(): void;
+
+  /** Every register worth showing, in the ISA's usual order (general ones first). */
+  registers(): readonly RegisterInfo[];
+  /** Reads a register by name (general, FP as raw bits, pc, system); undefined when unknown. */
+  register(name: string): bigint | undefined;
+  /** Writes a register by name. Returns false when unknown. */
+  setRegister(name: string, value: bigint): boolean;
+  /** Privilege mode, in words: "user", "supervisor", "machine" (or the ISA's equivalents). */
+  readonly mode: string;
+  /** Guest-physical address of a virtual one, without side effects; undefined where unmapped. */
+  translateAddress(virtual: bigint): number | undefined;
+  /** Saves what it knows, as plain data. */
+  save(): unknown;
+  /**
+   * Guards data translations of the page at a virtual address, or frees them, as {@linkcode DebugPoints} says.
+   * Only vCPUs that keep translations have it.
+   */
+  watchedPageChanged?(lo: number, hi: number): void;
+}
+
+/** A vCPU that this process executes: its state, and how to advance it one instruction at a time. */
+export interface SoftwareVcpu extends Vcpu {
+  /** The state block (see `translator/layout.ts`). */
+  readonly state: Int32Array;
+  /** Host address of the state block; 0 without FFI. */
+  readonly stateAddress: number;
   /** Exceptions raised so far, interrupts not counted; a statistic. */
   readonly exceptions: number;
 
@@ -56,8 +84,6 @@ export interface Vcpu {
    * cost no instruction; an instruction that traps counts as one.
    */
   interpret(budget: number): void;
-  /** Ends {@linkcode Vcpu.waiting} if an interrupt is pending that should. */
-  wake(): void;
   /** Takes an interrupt now if one is pending and enabled. */
   takeInterrupt(): void;
   /**
@@ -78,23 +104,6 @@ export interface Vcpu {
   collectHostFlags: () => number;
   /** Guards store translations to a RAM page in the TLBs (TLB_GUARDED): it now holds translated code. */
   dropStoreTranslations(ramPage: number): void;
-  /** Guards data translations of the page at a virtual address, or frees them, as {@linkcode DebugPoints} says. */
-  watchedPageChanged(lo: number, hi: number): void;
-  /** Forgets reservations and the like when the run loop turns to another vCPU. */
-  deschedule(): void;
-
-  /** Every register worth showing, in the ISA's usual order (general ones first). */
-  registers(): readonly RegisterInfo[];
-  /** Reads a register by name (general, FP as raw bits, pc, system); undefined when unknown. */
-  register(name: string): bigint | undefined;
-  /** Writes a register by name. Returns false when unknown. */
-  setRegister(name: string, value: bigint): boolean;
-  /** Privilege mode, in words: "user", "supervisor", "machine" (or the ISA's equivalents). */
-  readonly mode: string;
-  /** Guest-physical address of a virtual one, without side effects; undefined where unmapped. */
-  translateAddress(virtual: bigint): number | undefined;
-  /** Saves what the state block does not hold, as plain data. */
-  save(): unknown;
 }
 
 /** The way a loop was seen to go: where its instructions are in their page, in the order of execution. */
@@ -115,7 +124,7 @@ export interface FrontEnd {
    * With a trace, the block follows it instead, with side exits wherever execution may go another way, and
    * ends with a jump to its own entry; with any other end the trace could not be followed.
    */
-  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void;
+  translate(vcpu: SoftwareVcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void;
   /** First RAM offset the last block was taken from (possibly below its entry). */
   readonly startOffset: number;
   /** End of the RAM offsets the last block was taken from. */
@@ -134,7 +143,8 @@ export interface Isa {
   /** The name users choose it by: "riscv64", "aarch64", "x86_64". */
   readonly name: string;
   createVcpu(context: MachineContext, index: number): Vcpu;
-  createFrontEnd(context: MachineContext): FrontEnd;
+  /** The front end to the translator; without one only hardware can run its vCPUs. */
+  createFrontEnd?(context: MachineContext): FrontEnd;
 }
 
 /** A vCPU's interrupt input, for boards to wire. */

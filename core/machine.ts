@@ -9,9 +9,11 @@
 import { Bus } from "./bus.ts";
 import { Clock } from "./clock.ts";
 import { DebugPoints } from "./debug/debug_points.ts";
+import { InterruptPins } from "./devices/interrupt_pins.ts";
 import type { Isa, MachineContext, Vcpu } from "./isa.ts";
 import { RunControl } from "./isa.ts";
 import { GuestRam, type HostMemory } from "./memory.ts";
+import { Ports } from "./ports.ts";
 
 /** Why a machine stopped for good. */
 export type MachineExit =
@@ -20,11 +22,21 @@ export type MachineExit =
   | { readonly kind: "reset"; readonly failure?: string }
   | { readonly kind: "debugExit"; readonly code: number }
   | { readonly kind: "tripleFault"; readonly detail: string }
-  | { readonly kind: "hang"; readonly detail: string };
+  /** The guest's kernel crashed; it said so. */
+  | { readonly kind: "panic"; readonly detail: string }
+  | { readonly kind: "hang"; readonly detail: string }
+  /** What executes the guest gave up on it. */
+  | { readonly kind: "engineError"; readonly detail: string };
 
-/** What the run loop needs of an engine (`accel/engine.ts` is the full interface). */
+/** What the run loop needs of an engine that counts instructions (`accel/engine.ts` is the full interface). */
 export interface Runner {
   run(vcpu: Vcpu, budget: number): void;
+}
+
+/** What takes the place of the run loop for an engine that runs all vCPUs at once, in real time. */
+export interface ParallelRunner {
+  /** {@linkcode Machine.run} under this engine. No vCPU runs any more when it returns. */
+  runMachine(machine: Machine, limitNs: number, hostDeadlineMs: number): void;
 }
 
 /** What every machine is made from. */
@@ -35,6 +47,8 @@ export interface MachineOptions {
   /** Bytes, a multiple of the page size. */
   readonly ramSize: number;
   readonly vcpus: number;
+  /** More RAM elsewhere: guest-physical address and bytes, as of the first. @default none */
+  readonly moreRam?: { readonly base: number; readonly size: number };
 }
 
 /** Instructions a vCPU runs before the next one's turn, with more than one vCPU. */
@@ -47,12 +61,17 @@ export class Machine implements MachineContext {
   readonly isa: Isa;
   readonly memory: HostMemory;
   readonly ram: GuestRam;
+  readonly rams: readonly GuestRam[];
   readonly bus: Bus;
+  /** The port space, where the ISA has one; nothing is mapped there otherwise. */
+  readonly ports: Ports = new Ports();
+  /** The inputs of an interrupt controller that the engine provides, where it does. */
+  readonly interruptPins: InterruptPins = new InterruptPins();
   readonly clock: Clock = new Clock();
   readonly control: RunControl = new RunControl();
   readonly debug: DebugPoints = new DebugPoints(
     () => this.requestStop(),
-    (lo, hi) => this.vcpus.forEach((vcpu) => vcpu.watchedPageChanged(lo, hi)),
+    (lo, hi) => this.vcpus.forEach((vcpu) => vcpu.watchedPageChanged?.(lo, hi)),
   );
   readonly vcpus: readonly Vcpu[];
   /** Why the machine stopped for good, once it has. */
@@ -66,10 +85,17 @@ export class Machine implements MachineContext {
     this.isa = options.isa;
     this.memory = options.memory;
     this.ram = new GuestRam(options.memory, options.ramBase, options.ramSize);
-    this.bus = new Bus(this.ram);
+    const { moreRam } = options;
+    this.rams = moreRam ? [this.ram, new GuestRam(options.memory, moreRam.base, moreRam.size)] : [this.ram];
+    this.bus = new Bus(this.rams);
     const vcpus: Vcpu[] = [];
     for (let i = 0; i < options.vcpus; i++) vcpus.push(this.isa.createVcpu(this, i));
     this.vcpus = vcpus;
+  }
+
+  /** The RAM that holds the whole of `[address, address + size)`, guest-physical; undefined where none does. */
+  ramAt(address: number, size: number): GuestRam | undefined {
+    return this.rams.find((ram) => ram.contains(address, size));
   }
 
   /** Makes {@linkcode Machine.run} return at the next instruction boundary. */
@@ -91,8 +117,9 @@ export class Machine implements MachineContext {
    * @param hostDeadlineMs `performance.now()` value after which the loop returns (checked between runs of
    * a few million instructions; it never changes what the guest sees).
    */
-  run(runner: Runner, limitNs: number, hostDeadlineMs = Infinity): void {
+  run(runner: Runner | ParallelRunner, limitNs: number, hostDeadlineMs = Infinity): void {
     this.stopRequested = false;
+    if ("runMachine" in runner) return runner.runMachine(this, limitNs, hostDeadlineMs);
     const sliceInstructions = hostDeadlineMs === Infinity ? MAX_RUN : 1_000_000;
     const { clock, control } = this;
     while (!this.exit && !this.stopRequested) {
@@ -154,6 +181,6 @@ export class Machine implements MachineContext {
 
   /** Gives the machine's memory back to the host. */
   dispose(): void {
-    this.ram.free();
+    for (const ram of this.rams) ram.free();
   }
 }

@@ -1,9 +1,19 @@
 /** Makes a machine from images and options. Everything that can be wrong with them is found here. */
-import { ENGINE_CHOICES, type EngineChoice, EngineUnavailableError, selectEngine } from "../accel/select.ts";
+import { CPU_MODELS, type CpuModel } from "../accel/kvm/cpuid.ts";
+import {
+  ENGINE_CHOICES,
+  type EngineChoice,
+  type EngineSelection,
+  EngineUnavailableError,
+  selectEngine,
+} from "../accel/select.ts";
 import { formatBytes, ImageError } from "../core/boot/image_error.ts";
+import type { Engine } from "../accel/engine.ts";
+import type { Machine } from "../core/machine.ts";
 import { MemoryError, PAGE_SIZE } from "../core/memory.ts";
+import { CPU_MODES, type CpuMode } from "../core/boards/x86/cpu_mode.ts";
 import type { ImageBytes } from "../core/boot/image_file.ts";
-import { type Arch, ARCHS, type BoardOptions, BOARDS } from "./boards.ts";
+import { type Arch, ARCHS, type BoardOptions, BOARDS, type BoardSpecial } from "./boards.ts";
 import type { HostDuration } from "./budget.ts";
 import { Driver, type ResetPolicy } from "./driver.ts";
 import { BootwrightError, HostError, InputError } from "./errors.ts";
@@ -21,20 +31,34 @@ export type ImageSource = string | URL | Uint8Array;
 export interface BootOptions {
   /** Guest architecture. */
   readonly arch: Arch;
-  /** Linux `Image` (also compressed), ELF file or flat binary. */
+  /** Linux `Image` (also compressed) or `bzImage`, ELF file or flat binary. */
   readonly kernel: ImageSource;
   /** Initial RAM disk. @default none */
   readonly initrd?: ImageSource;
   /** The kernel's command line. @default "" */
   readonly append?: string;
-  /** Firmware to run in place of the built-in one. @default none */
+  /** Firmware to run in place of the built-in one (riscv64 only). @default none */
   readonly firmware?: ImageSource;
+  /**
+   * The mode a flat binary starts in (x86_64 only): "real" as a boot sector does, at 0:0x7c00; "protected" or
+   * "long" at 1 MiB.
+   *
+   * @default "real"
+   */
+  readonly cpuMode?: CpuMode;
   /** RAM: `"512M"`, `"1G"`, or bytes. @default "512M" */
   readonly memory?: string | number;
   /** vCPUs. @default 1 */
   readonly cpus?: number;
   /** What executes the guest. "auto" takes the fastest that this host allows. @default "auto" */
   readonly engine?: EngineChoice;
+  /**
+   * What processor the guest sees under the engine "kvm": all that the host's has ("host"), or a level of the
+   * x86-64 psABI, for guests that shall find the same on every host.
+   *
+   * @default "host"
+   */
+  readonly cpuModel?: CpuModel;
   /**
    * What a guest's own reset is: the end ("exit"), or a start over ("reboot", up to 16 times).
    *
@@ -76,6 +100,8 @@ const KNOWN_OPTIONS = [
   "initrd",
   "append",
   "firmware",
+  "cpuMode",
+  "cpuModel",
   "memory",
   "cpus",
   "engine",
@@ -110,7 +136,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
   const ramBytes = memoryBytes(options.memory ?? "512M");
   try {
     const [selection, kernel, initrd, firmware] = await Promise.all([
-      selectEngine(options.engine ?? "auto"),
+      selectEngine(options.engine ?? "auto", { arch, cpuModel: options.cpuModel }),
       openImage(options.kernel, "kernel"),
       options.initrd === undefined ? undefined : openImage(options.initrd, "initrd"),
       options.firmware === undefined ? undefined : openImage(options.firmware, "firmware"),
@@ -124,9 +150,10 @@ export async function boot(options: BootOptions): Promise<Vm> {
       ...(initrd && { initrd: initrd.bytes, initrdName: initrd.name }),
       ...(firmware && { firmware: firmware.bytes, firmwareName: firmware.name }),
       append: options.append ?? "",
+      ...(options.cpuMode && { cpuMode: options.cpuMode }),
     };
     const board = await row.create(boardOptions);
-    const engine = selection.create(board.machine);
+    const engine = bind(selection, board.machine);
     const driver = new Driver(board, engine, options.onReset ?? "exit", options.watchdog);
     return new Vm(driver, {
       arch,
@@ -144,13 +171,30 @@ export async function boot(options: BootOptions): Promise<Vm> {
   }
 }
 
+/** The engine for a machine. The machine's memory does not outlive the attempt. */
+function bind(selection: EngineSelection, machine: Machine): Engine {
+  try {
+    return selection.create(machine);
+  } catch (error) {
+    machine.dispose();
+    throw error;
+  }
+}
+
 function checkOptions(options: BootOptions): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN_OPTIONS.includes(name)) {
       throw new InputError(`boot() has no option "${name}".${didYouMean(name, KNOWN_OPTIONS)}`);
     }
   }
-  oneOf("architecture", options.arch, ARCHS);
+  checkArch(options.arch);
+  if (options.cpuMode !== undefined) oneOf("cpuMode", options.cpuMode, CPU_MODES);
+  if (options.cpuModel !== undefined) oneOf("cpuModel", options.cpuModel, CPU_MODELS);
+  for (const name of ["firmware", "cpuMode", "cpuModel"] as const satisfies readonly BoardSpecial[]) {
+    if (options[name] !== undefined && !BOARDS[options.arch].takes.includes(name)) {
+      throw new InputError(`A ${options.arch} machine takes no ${name}; leave it out.`);
+    }
+  }
   if (options.engine !== undefined) oneOf("engine", options.engine, ENGINE_CHOICES);
   if (options.onReset !== undefined) oneOf("onReset", options.onReset, ["exit", "reboot"]);
   if (options.ansi !== undefined) oneOf("ansi", options.ansi, ["strip", "keep"]);
@@ -158,6 +202,13 @@ function checkOptions(options: BootOptions): void {
   if (transcriptBytes !== undefined && !(transcriptBytes >= MIN_TRANSCRIPT_BYTES)) {
     throw new InputError(`transcriptBytes is ${MIN_TRANSCRIPT_BYTES} or more, not ${transcriptBytes}.`);
   }
+}
+
+/** Finds the architecture, also by the names that others give it. */
+function checkArch(arch: string): void {
+  const meant = ARCHS.find((known) => BOARDS[known].aliases.includes(String(arch).toLowerCase()));
+  if (meant === undefined) return oneOf("architecture", arch, ARCHS);
+  throw new InputError(`There is no architecture "${arch}"; here it is called ${meant}.`);
 }
 
 function oneOf(what: string, value: string, allowed: readonly string[]): void {
@@ -233,11 +284,26 @@ function translated(error: unknown): unknown {
 /** The command that makes the same machine; undefined where an image has no file. */
 function reproduceCommand(options: BootOptions): readonly string[] | undefined {
   const words = ["bootwright", "run", "--arch", options.arch];
-  for (const name of ["kernel", "initrd", "firmware", "append", "memory", "cpus", "engine"] as const) {
+  for (
+    const name of [
+      "kernel",
+      "initrd",
+      "firmware",
+      "append",
+      "memory",
+      "cpus",
+      "cpuMode",
+      "cpuModel",
+      "engine",
+    ] as const
+  ) {
     const value = options[name];
     if (value === undefined) continue;
     if (value instanceof Uint8Array) return undefined;
-    words.push(`--${name}`, value instanceof URL ? value.pathname : String(value));
+    words.push(
+      `--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`,
+      value instanceof URL ? value.pathname : String(value),
+    );
   }
   return words;
 }

@@ -7,8 +7,6 @@ import type { MachineExit } from "../core/machine.ts";
  */
 export type VmExit =
   | MachineExit
-  /** The guest's kernel crashed: `detail` is the crash's title. */
-  | { readonly kind: "panic"; readonly detail: string }
   /** The guest did what a test said it must not. */
   | { readonly kind: "unwanted"; readonly detail: string }
   /** The guest-time budget of the wait is spent; the machine could go on. */
@@ -32,6 +30,8 @@ export function describeExit(exit: VmExit): string {
       return `triple fault: ${exit.detail}`;
     case "hang":
       return `hang: ${exit.detail}`;
+    case "engineError":
+      return `the engine gave up: ${exit.detail}`;
     case "panic":
       return `the guest crashed: ${exit.detail}`;
     case "unwanted":

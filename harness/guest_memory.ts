@@ -1,5 +1,5 @@
 /** Guest memory as a test sees it, by physical or by virtual address. */
-import { PAGE_SIZE } from "../core/memory.ts";
+import { type GuestRam, PAGE_SIZE } from "../core/memory.ts";
 import type { Machine } from "../core/machine.ts";
 import { InputError } from "./errors.ts";
 
@@ -7,6 +7,20 @@ import { InputError } from "./errors.ts";
 export interface VirtualOptions {
   /** The vCPU whose address space is meant. @default 0 */
   readonly cpu?: number;
+}
+
+/** A span of RAM. */
+export interface RamSpan {
+  /** Guest-physical address of its first byte. */
+  readonly base: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** An address in RAM. */
+interface Place {
+  readonly ram: GuestRam;
+  readonly at: number;
 }
 
 /** The memory of a machine that stands still. */
@@ -25,21 +39,26 @@ export class GuestMemory {
     return this.#machine.ram.base;
   }
 
-  /** Bytes of RAM. */
+  /** Bytes of RAM, wherever it lies. */
   get size(): number {
-    return this.#machine.ram.size;
+    return this.#machine.rams.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Where RAM lies: guest-physical addresses and bytes, ascending. */
+  get spans(): readonly RamSpan[] {
+    return this.#machine.rams.map(({ base, size }) => ({ base, size }));
   }
 
   /** Copies bytes out of RAM. @throws {InputError} when the span is not wholly in RAM. */
   readPhysical(address: number | bigint, length: number): Uint8Array {
-    const at = this.#inRam(address, length);
-    return this.#machine.ram.read(at, length);
+    const { ram, at } = this.#inRam(address, length);
+    return ram.read(at, length);
   }
 
   /** Copies bytes into RAM; translated code stays coherent. @throws {InputError} as above. */
   writePhysical(address: number | bigint, bytes: Uint8Array): void {
-    const at = this.#inRam(address, bytes.length);
-    this.#machine.ram.write(at, bytes);
+    const { ram, at } = this.#inRam(address, bytes.length);
+    ram.write(at, bytes);
   }
 
   /**
@@ -62,13 +81,11 @@ export class GuestMemory {
    * @throws {InputError} as {@linkcode GuestMemory.read} does.
    */
   write(address: number | bigint, bytes: Uint8Array, options: VirtualOptions = {}): void {
-    const spans: [number, number, number][] = [];
+    const pieces: { place: Place; piece: Uint8Array }[] = [];
     this.#eachPage(address, bytes.length, options, (physical, offset, count) => {
-      spans.push([this.#inRam(physical, count), offset, count]);
+      pieces.push({ place: this.#inRam(physical, count), piece: bytes.subarray(offset, offset + count) });
     });
-    for (const [physical, offset, count] of spans) {
-      this.#machine.ram.write(physical, bytes.subarray(offset, offset + count));
-    }
+    for (const { place: { ram, at }, piece } of pieces) ram.write(at, piece);
   }
 
   /** The SHA-256 of all of RAM, in hexadecimal. */
@@ -76,7 +93,9 @@ export class GuestMemory {
     this.#assertOpen();
     const { createHash } = await import("node:crypto");
     this.#assertOpen();
-    return createHash("sha256").update(this.#machine.ram.u8).digest("hex");
+    const hash = createHash("sha256");
+    for (const { u8 } of this.#machine.rams) hash.update(u8);
+    return hash.digest("hex");
   }
 
   #eachPage(
@@ -102,18 +121,21 @@ export class GuestMemory {
     }
   }
 
-  #inRam(address: number | bigint, length: number): number {
+  #inRam(address: number | bigint, length: number): Place {
     this.#assertOpen();
     this.#inLength(length);
     const at = Number(address);
-    if (!Number.isInteger(at) || !this.#machine.ram.contains(at, length)) {
-      const { base, size } = this.#machine.ram;
+    const ram = Number.isInteger(at) ? this.#machine.ramAt(at, length) : undefined;
+    if (!ram) {
+      const hex = (n: number | bigint) => `0x${n.toString(16)}`;
+      const spans = this.spans.map(({ base, size }) => `${hex(base)} to ${hex(base + size - 1)}`);
       throw new InputError(
-        `${length} bytes at physical address 0x${address.toString(16)} are not in RAM, ` +
-          `which is 0x${base.toString(16)} to 0x${(base + size - 1).toString(16)}.`,
+        `${length} bytes at physical address ${hex(address)} are not in RAM, which is ${
+          spans.join(" and ")
+        }.`,
       );
     }
-    return at;
+    return { ram, at };
   }
 
   #inLength(length: number): void {

@@ -16,6 +16,7 @@ import type { Crash } from "./faults/crash.ts";
 import { type FaultPolicy, Faults } from "./faults/faults.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
+import { Keyboard } from "./keyboard.ts";
 import { Timeline } from "./timeline.ts";
 
 /** What {@linkcode boot} tells a machine about itself. */
@@ -36,7 +37,7 @@ export interface VmFacts {
 
 /** The engine of a machine. */
 export interface EngineInfo {
-  /** "dbt" or "interpreter". */
+  /** "kvm", "dbt" or "interpreter". */
   readonly name: string;
   /** Whether the same inputs give the same run, to the bit. */
   readonly deterministic: boolean;
@@ -67,6 +68,7 @@ export class Vm implements AsyncDisposable {
   readonly #driver: Driver;
   readonly #serial: readonly Console[];
   readonly #cpus: readonly Cpu[];
+  readonly #keyboard: Keyboard | undefined;
   readonly #command: readonly string[] | undefined;
   readonly #reports: ReportSetting;
   /** What was waited for and typed; undefined once that is too much to show. */
@@ -101,6 +103,13 @@ export class Vm implements AsyncDisposable {
       new Console(this.#consoleHost(line), port, facts.console)
     );
     this.console = this.#serial[0];
+    const { keyboard } = driver.board;
+    this.#keyboard = keyboard && new Keyboard({
+      driver,
+      failure: (wanted, exit) => this.#failure(wanted, exit, undefined),
+      typed: (text) => this.timeline.add("type", text),
+      passed: (wanted) => this.#passed(wanted),
+    }, keyboard);
     driver.onSlice = () => this.#serial.forEach((line) => line.flush());
     driver.onReboot = () => {
       this.timeline.add("reset", "the guest reset itself and starts over");
@@ -154,6 +163,30 @@ export class Vm implements AsyncDisposable {
       throw new InputError(`There is no serial line ${index}; this board has ${this.#serial.length}.`);
     }
     return line;
+  }
+
+  /** The keyboard. @throws {InputError} when the board has none. */
+  get keyboard(): Keyboard {
+    if (this.#keyboard) return this.#keyboard;
+    throw new InputError(`A ${this.arch} machine has no keyboard; type at vm.console instead.`);
+  }
+
+  /**
+   * Presses the power button. The guest is told as soon as it runs, and decides what comes of it.
+   *
+   * @throws {InputError} when the board has none.
+   */
+  pressPowerButton(): void {
+    this.#driver.assertIdle();
+    const { powerButton } = this.#driver.board;
+    if (!powerButton) {
+      throw new InputError(
+        `A ${this.arch} machine has no power button; vm.poweroff() pulls the plug instead.`,
+      );
+    }
+    this.timeline.add("note", "the test pressed the power button");
+    this.#driver.revive();
+    powerButton.pressPowerButton();
   }
 
   /**
@@ -262,8 +295,12 @@ export class Vm implements AsyncDisposable {
     if (this.faults.crash === undefined && ending && "failure" in ending && ending.failure) {
       this.faults.event("system-failure", ending.failure);
     }
+    const { exit } = this.#driver.machine;
     // Nothing more will be printed.
-    if (ending && this.#driver.machine.exit) this.faults.settle();
+    if (ending && exit) this.faults.settle();
+    if (this.faults.crash === undefined && exit?.kind === "panic" && ending === exit) {
+      this.faults.event("system-failure", exit.detail);
+    }
     const { crash } = this.faults;
     return crash ? { kind: "panic", detail: crash.title } : ending;
   }

@@ -6,7 +6,7 @@
  * instructions, the last few instructions of a budget) is the interpreter's, one instruction at a time. So
  * both engines share one definition of every hard case.
  */
-import type { FrontEnd, MachineContext, Trace, Vcpu } from "../../core/isa.ts";
+import type { FrontEnd, MachineContext, SoftwareVcpu, Trace } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
 import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
 import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../core/translator/backend.ts";
@@ -29,7 +29,7 @@ import {
   STATE_TIME_AT_ZERO,
   STATE_TLB_FILLS,
 } from "../../core/translator/layout.ts";
-import type { Engine } from "../engine.ts";
+import type { CountingEngine } from "../engine.ts";
 import { threadClock } from "../ffi/clock.ts";
 import { allocateCode, nativeEntry } from "../ffi/memory.ts";
 
@@ -68,10 +68,11 @@ export interface DbtOptions {
 }
 
 /** Translating engine for x86-64 Linux hosts. */
-export class DbtEngine implements Engine {
+export class DbtEngine implements CountingEngine {
   readonly name = "dbt";
   readonly deterministic = true;
-  readonly #machine: MachineContext & { vcpus: readonly Vcpu[] };
+  readonly #machine: MachineContext;
+  readonly #vcpus: readonly SoftwareVcpu[];
   readonly #frontEnd: FrontEnd;
   readonly #ir = new Ir();
   readonly #backend: X64Backend;
@@ -109,13 +110,17 @@ export class DbtEngine implements Engine {
   };
 
   constructor(machine: Machine, options: DbtOptions = {}) {
+    const { isa } = machine;
+    if (!isa.createFrontEnd) throw new RangeError(`There is no translator for ${isa.name}.`);
+    const vcpus = machine.vcpus as readonly SoftwareVcpu[];
     this.#machine = machine;
+    this.#vcpus = vcpus;
     this.#sampleInstructions = options.sampleInstructions ?? 500_000;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
-    this.#frontEnd = machine.isa.createFrontEnd(machine);
+    this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
-    for (const vcpu of machine.vcpus) {
+    for (const vcpu of vcpus) {
       this.#enter.push(nativeEntry(this.#backend.enter, vcpu.stateAddress));
       const { state } = vcpu;
       emptyJumpCache(state);
@@ -132,7 +137,7 @@ export class DbtEngine implements Engine {
     machine.debug.onWatchedPagesChange = () => this.#clear();
   }
 
-  run(vcpu: Vcpu, budget: number): void {
+  run(vcpu: SoftwareVcpu, budget: number): void {
     const { clock, control } = this.#machine;
     const { state } = vcpu;
     const enter = this.#enter[vcpu.index];
@@ -162,7 +167,7 @@ export class DbtEngine implements Engine {
    * @param budget Instructions to run.
    * @param allowed Instructions that may be run.
    */
-  #runCode(vcpu: Vcpu, enter: () => void, budget: number, allowed: number): void {
+  #runCode(vcpu: SoftwareVcpu, enter: () => void, budget: number, allowed: number): void {
     const { clock } = this.#machine;
     const { state } = vcpu;
     const blocks = this.#blocks, exits = this.#backend.exits;
@@ -227,7 +232,7 @@ export class DbtEngine implements Engine {
   }
 
   /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
-  #sample(vcpu: Vcpu, block: number, left: number): void {
+  #sample(vcpu: SoftwareVcpu, block: number, left: number): void {
     const samples = this.#samples;
     if (samples[block] >= LAST_SAMPLE || left < (LONG_LOOP_ROUNDS + 2) * MAX_TRACE) return;
     if (++samples[block] <= COLD_SAMPLES) return;
@@ -235,7 +240,7 @@ export class DbtEngine implements Engine {
   }
 
   /** Interprets until the vCPU is back at the block's entry, noting the way. False if it does not come. */
-  #record(vcpu: Vcpu, block: number): boolean {
+  #record(vcpu: SoftwareVcpu, block: number): boolean {
     const { state } = vcpu;
     const { control, clock } = this.#machine;
     const trace = this.#trace;
@@ -255,7 +260,7 @@ export class DbtEngine implements Engine {
   }
 
   /** Whether the loop just recorded goes on for some rounds. The vCPU may end up anywhere in its page. */
-  #goesOn(vcpu: Vcpu, pcHi: number): boolean {
+  #goesOn(vcpu: SoftwareVcpu, pcHi: number): boolean {
     const { state } = vcpu;
     const { control, clock } = this.#machine;
     const { offsets, length } = this.#trace;
@@ -288,7 +293,7 @@ export class DbtEngine implements Engine {
    *
    * @param short Whether to do so for a loop of a few rounds too.
    */
-  #installTrace(vcpu: Vcpu, block: number, short: boolean): void {
+  #installTrace(vcpu: SoftwareVcpu, block: number, short: boolean): void {
     const { state } = vcpu;
     const blocks = this.#blocks, ir = this.#ir, samples = this.#samples;
     const pcHi = blocks.pcHi[block], context = blocks.context[block];
@@ -312,18 +317,18 @@ export class DbtEngine implements Engine {
       this.#forget(replaced);
       blocks.remove(replaced);
     }
-    for (const v of this.#machine.vcpus) v.state[EPOCH_CONTEXT] += 256;
+    for (const v of this.#vcpus) v.state[EPOCH_CONTEXT] += 256;
     samples[this.#add(offset, pcLo, pcHi, context, code)] = TRACED;
     this.#traces++;
   }
 
-  #interpret(vcpu: Vcpu, budget: number): void {
+  #interpret(vcpu: SoftwareVcpu, budget: number): void {
     this.#interpreted += budget;
     vcpu.interpret(budget);
   }
 
   /** Interprets the instruction that code stopped at, and counts what made that necessary. */
-  #interpretSite(vcpu: Vcpu, always: boolean): void {
+  #interpretSite(vcpu: SoftwareVcpu, always: boolean): void {
     const { bus } = this.#machine;
     const { state } = vcpu;
     const { exceptions } = vcpu, { deviceAccesses } = bus;
@@ -339,7 +344,7 @@ export class DbtEngine implements Engine {
   }
 
   /** The code for a block, translated if need be. */
-  #codeAt(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
+  #codeAt(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const found = this.#blocks.find(offset, pcLo, pcHi, context);
     if (found >= 0) {
       const code = this.#blocks.code[found];
@@ -349,7 +354,7 @@ export class DbtEngine implements Engine {
     return this.#translate(vcpu, offset, pcLo, pcHi, context);
   }
 
-  #translate(vcpu: Vcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
+  #translate(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
@@ -376,7 +381,8 @@ export class DbtEngine implements Engine {
 
   /** Adds the block just emitted; returns its number. */
   #add(offset: number, pcLo: number, pcHi: number, context: number, code: number): number {
-    const { ram, vcpus } = this.#machine;
+    const { ram } = this.#machine;
+    const vcpus = this.#vcpus;
     const { startOffset, endOffset } = this.#frontEnd;
     const instructions = this.#ir.instructions;
     const block = this.#blocks.add(
@@ -425,7 +431,8 @@ export class DbtEngine implements Engine {
 
   /** Drops the blocks that overlap `size` bytes at a RAM offset (within one page). */
   #drop(offset: number, size: number): void {
-    const { ram, vcpus } = this.#machine;
+    const { ram } = this.#machine;
+    const vcpus = this.#vcpus;
     const page = Math.floor(offset / PAGE_SIZE);
     const before = this.#dropped;
     const remains = this.#blocks.drop(offset, size, (b) => {
@@ -438,7 +445,8 @@ export class DbtEngine implements Engine {
   }
 
   #clear(): void {
-    const { ram, vcpus } = this.#machine;
+    const { ram } = this.#machine;
+    const vcpus = this.#vcpus;
     this.#clears++;
     this.#backend.clear();
     this.#blocks.clear();
@@ -474,7 +482,7 @@ export class DbtEngine implements Engine {
   /** A counter in the state blocks of all vCPUs. */
   #count(offset: number): number {
     let sum = 0;
-    for (const { state } of this.#machine.vcpus) {
+    for (const { state } of this.#vcpus) {
       sum += (state[offset >> 2] >>> 0) + state[(offset >> 2) + 1] * 0x100000000;
     }
     return sum;

@@ -28,30 +28,49 @@ let opened: Libc | undefined;
  * @throws {FfiUnavailableError} where the host is no Linux or the permission is refused.
  */
 export function libc(): Libc {
-  if (opened) return opened;
+  return opened ??= openLibc(SYMBOLS, {
+    needs: "The translator",
+    otherwise: "The interpreter (slower) needs neither.",
+  });
+}
+
+/** How errors speak of who needs libc, and of what works without. */
+export interface LibcUser {
+  /** Begins a sentence: "The translator". */
+  readonly needs: string;
+  /** A sentence. */
+  readonly otherwise: string;
+}
+
+/**
+ * Opens libc for the given symbols.
+ *
+ * @throws {FfiUnavailableError} where the host is no Linux, the permission is refused or a symbol is missing.
+ */
+export function openLibc<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+  { needs, otherwise }: LibcUser,
+): Deno.DynamicLibrary<S> {
   if (Deno.build.os !== "linux") {
-    throw new FfiUnavailableError(
-      `Generated code needs Linux; this host runs ${Deno.build.os}. The interpreter works everywhere.`,
-    );
+    throw new FfiUnavailableError(`${needs} needs Linux, and this host runs ${Deno.build.os}. ${otherwise}`);
   }
   const names = ["libc.so.6", `libc.musl-${Deno.build.arch}.so.1`];
   let cause: unknown;
   for (const name of names) {
     try {
-      return opened = Deno.dlopen(name, SYMBOLS);
+      return Deno.dlopen(name, symbols);
     } catch (error) {
       cause = error;
       if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied) {
         throw new FfiUnavailableError(
-          "The translator needs --allow-ffi, which was not granted. " +
-            "Grant it, or use the interpreter (slower), which needs no permission.",
+          `${needs} needs --allow-ffi, which was not granted. ${otherwise}`,
           { cause },
         );
       }
     }
   }
   throw new FfiUnavailableError(
-    `No C library could be opened (tried ${names.join(", ")}). The interpreter works without one.`,
+    `${needs} needs a C library, and none could be opened (tried ${names.join(", ")}). ${otherwise}`,
     { cause },
   );
 }

@@ -1,13 +1,13 @@
 /** The interpreter as an engine: runs everywhere, needs no permission, and is the oracle of the others. */
-import type { Vcpu } from "../../core/isa.ts";
-import type { Engine } from "../engine.ts";
+import type { SoftwareVcpu } from "../../core/isa.ts";
+import type { CountingEngine } from "../engine.ts";
 
 /** Runs vCPUs one instruction at a time. */
-export class InterpreterEngine implements Engine {
+export class InterpreterEngine implements CountingEngine {
   readonly name = "interpreter";
   readonly deterministic = true;
 
-  run(vcpu: Vcpu, budget: number): void {
+  run(vcpu: SoftwareVcpu, budget: number): void {
     vcpu.interpret(budget);
   }
 

@@ -1,5 +1,6 @@
 /**
- * Unpacks compressed kernels: gzip, zstd, xz, and EFI "zboot" images, which are a PE stub around one of them.
+ * Unpacks compressed kernels: gzip, zstd, xz, bzip2, lz4, lzma, and EFI "zboot" images, which are a PE stub
+ * around one of them.
  * Output is bounded as it is produced, so that a small file that unpacks to more than the guest's RAM costs
  * no more than that RAM.
  *
@@ -7,10 +8,19 @@
  */
 import { hasMagic } from "./architecture.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
+import { isWholeLz4 } from "./lz4_frames.ts";
 import { isWholeZstd } from "./zstd_frames.ts";
 
-/** Produces unpacked bytes, in order. */
-type Unpacker = (bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void) => Promise<void>;
+/** Produces unpacked bytes, in order; may stop after more than `maxBytes`. */
+type Unpacker = (
+  bytes: Uint8Array<ArrayBuffer>,
+  emit: (chunk: Uint8Array) => void,
+  maxBytes: number,
+) => Promise<void>;
+
+/** The lz4 format of old, which Linux uses: a magic number, then blocks of up to 8 MiB, each with its size. */
+const LEGACY_LZ4 = "\x02\x21\x4c\x18";
+const LEGACY_LZ4_BLOCK = 8 << 20;
 
 /** Formats by magic number; those without an unpacker are recognised only to be named. */
 const FORMATS: readonly {
@@ -21,10 +31,10 @@ const FORMATS: readonly {
   { name: "gzip", magic: "\x1f\x8b", unpacker: gzip },
   { name: "zstd", magic: "\x28\xb5\x2f\xfd", unpacker: zstd },
   { name: "xz", magic: "\xfd7zXZ\0", unpacker: xz },
-  { name: "bzip2", magic: "BZh" },
-  { name: "lz4", magic: "\x04\x22\x4d\x18" },
-  { name: "lz4", magic: "\x02\x21\x4c\x18" },
-  { name: "lzma", magic: "\x5d\0\0" },
+  { name: "bzip2", magic: "BZh", unpacker: bzip2 },
+  { name: "lz4", magic: "\x04\x22\x4d\x18", unpacker: lz4 },
+  { name: "lz4", magic: LEGACY_LZ4, unpacker: legacyLz4 },
+  { name: "lzma", magic: "\x5d\0\0", unpacker: lzma },
   { name: "lzo", magic: "\x89LZO\0" },
 ];
 
@@ -101,7 +111,7 @@ async function collect(
         );
       }
       chunks.push(chunk);
-    });
+    }, maxBytes);
   } catch (cause) {
     if (cause instanceof ImageError) throw cause;
     throw new ImageError(
@@ -145,5 +155,69 @@ async function xz(): Promise<Unpacker> {
   return async (bytes, emit) => {
     // The stream may hand out views of one buffer that it fills again, hence the copies.
     for await (const chunk of new library.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
+  };
+}
+
+async function bzip2(): Promise<Unpacker> {
+  const { default: library } = await import("seek-bzip");
+  return (bytes, emit) => {
+    let chunk = new Uint8Array(65536);
+    let length = 0;
+    const output = {
+      writeByte(byte: number): void {
+        chunk[length++] = byte;
+        if (length < chunk.length) return;
+        emit(chunk);
+        chunk = new Uint8Array(chunk.length);
+        length = 0;
+      },
+    };
+    library.decode(bytes, output);
+    emit(chunk.subarray(0, length));
+    return Promise.resolve();
+  };
+}
+
+async function lz4(): Promise<Unpacker> {
+  const { default: library } = await import("lz4js");
+  return (bytes, emit, maxBytes) => {
+    if (!isWholeLz4(bytes)) throw new RangeError("unexpected end of data");
+    emit(library.decompress(bytes, Math.min(library.decompressBound(bytes), maxBytes + 1)));
+    return Promise.resolve();
+  };
+}
+
+async function legacyLz4(): Promise<Unpacker> {
+  const { default: library } = await import("lz4js");
+  return (bytes, emit) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = LEGACY_LZ4.length; at < bytes.length;) {
+      const size = view.getUint32(at, true);
+      at += 4;
+      if (size === 0 || at + size > bytes.length) throw new RangeError("unexpected end of data");
+      const block = new Uint8Array(LEGACY_LZ4_BLOCK);
+      const length = library.decompressBlock(bytes, block, at, size, 0);
+      if (length > block.length) throw new RangeError("a block is larger than 8 MiB");
+      emit(block.subarray(0, length));
+      at += size;
+    }
+    return Promise.resolve();
+  };
+}
+
+/** The `.lzma` header: five bytes of properties, then the unpacked size or all ones. */
+const LZMA_SIZE = 5;
+
+async function lzma(): Promise<Unpacker> {
+  const { decompress } = await import("lzma1");
+  return (bytes, emit, maxBytes) => {
+    // A size makes the library stop; without one it goes on for ever where data are missing.
+    const bounded = bytes.slice();
+    const view = new DataView(bounded.buffer);
+    const size = view.getBigUint64(LZMA_SIZE, true);
+    const most = BigInt(maxBytes) + 1n;
+    view.setBigUint64(LZMA_SIZE, size < most ? size : most, true);
+    emit(decompress(bounded));
+    return Promise.resolve();
   };
 }

@@ -83,7 +83,10 @@ export async function loadKernel(source: ImageBytes, options: LoadKernelOptions)
   const other = identifyOther(image);
   if (other) throw new ImageError(file, `is ${other.what}, not a kernel`, other.remedy);
   const segment = { address: ramBase, bytes: image, memoryBytes: image.length };
-  return finish({ file, format: "flat", segments: [segment], entry: ramBase, symbols: noSymbols }, options);
+  return placeKernel(
+    { file, format: "flat", segments: [segment], entry: ramBase, symbols: noSymbols },
+    options,
+  );
 }
 
 /**
@@ -124,7 +127,7 @@ function linuxKernel(image: ImageBytes, options: LoadKernelOptions): KernelImage
   const { textOffset, memoryBytes } = parseLinuxImage(imageHead(image, HEAD_BYTES), image.length, file);
   const address = ramBase + textOffset;
   const segments = [{ address, bytes: image, memoryBytes }];
-  return finish({ file, format: "linux", segments, entry: address, symbols: noSymbols }, options);
+  return placeKernel({ file, format: "linux", segments, entry: address, symbols: noSymbols }, options);
 }
 
 function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
@@ -146,10 +149,18 @@ function elfKernel(elf: Elf, options: LoadKernelOptions): KernelImage {
   const entry = Number(delta + (linux ? first.physAddr : elf.entry));
   const symbols = () =>
     linux || delta === 0n ? elf.symbols() : elf.symbols().map((s) => ({ ...s, address: s.address + delta }));
-  return finish({ file, format: linux ? "linux" : "elf", segments, entry, symbols }, options);
+  return placeKernel({ file, format: linux ? "linux" : "elf", segments, entry, symbols }, options);
 }
 
-function finish(kernel: Omit<KernelImage, "start" | "end">, options: LoadKernelOptions): KernelImage {
+/**
+ * Checks that a kernel lies in RAM and starts in itself.
+ *
+ * @throws {ImageError} when it does not.
+ */
+export function placeKernel(
+  kernel: Omit<KernelImage, "start" | "end">,
+  options: Omit<LoadKernelOptions, "arch">,
+): KernelImage {
   const { file, ramBase, ramBytes } = options;
   const start = Math.min(...kernel.segments.map((s) => s.address));
   const end = Math.max(...kernel.segments.map((s) => s.address + s.memoryBytes));

@@ -1,5 +1,5 @@
 /** `bootwright doctor`: what this host can do. */
-import { translatorObstacle } from "../../accel/select.ts";
+import { kvmSummary, translatorObstacle } from "../../accel/select.ts";
 import { formatBytes } from "../../core/boot/image_error.ts";
 import { BOARDS } from "../boards.ts";
 import { hostMemoryBytes } from "../boot.ts";
@@ -20,10 +20,14 @@ export async function doctor(args: readonly string[]): Promise<number> {
     ["version", `${version()}, Deno ${Deno.version.deno}`],
     ["host", `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} processors`],
     ["memory", memory === undefined ? "unknown (needs --allow-sys=systemMemoryInfo)" : formatBytes(memory)],
+    ["engine kvm", await kvmSummary()],
     ["engine dbt", obstacle ?? "works: guest code is translated to x86-64"],
     ["engine interpreter", "works: everywhere, without permissions, slower"],
-    ["engine auto", obstacle === undefined ? "is dbt here" : "is interpreter here"],
-    ["--allow-ffi", `${permission("ffi")}: for the translator`],
+    [
+      "engine auto",
+      `is ${obstacle === undefined ? "dbt" : "interpreter"} here for guests of other architectures`,
+    ],
+    ["--allow-ffi", `${permission("ffi")}: for KVM and the translator`],
     ["--allow-read", `${permission("read")}: for images given as paths`],
     ["--allow-write", `${permission("write")}: for --json`],
     ...Object.entries(BOARDS).map(([arch, { summary }]): [string, string] => [`guest ${arch}`, summary]),

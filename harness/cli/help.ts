@@ -20,14 +20,16 @@ const COMMANDS: Readonly<Record<string, string>> = {
 Usage: bootwright run --arch ARCH --kernel FILE [OPTIONS]
 
 The machine:
-  --arch ARCH       Guest architecture: riscv64
-  --kernel FILE     Linux Image (also gzip, zstd or xz), ELF file or flat binary
+  --arch ARCH       Guest architecture: riscv64, x86_64
+  --kernel FILE     Linux Image or bzImage (compressed in any usual way), ELF file or flat binary
   --initrd FILE     Initial RAM disk
-  --firmware FILE   Firmware to run in place of the built-in SBI (OpenSBI's fw_dynamic or fw_jump)
+  --firmware FILE   Firmware to run in place of the built-in SBI (riscv64: OpenSBI's fw_dynamic or fw_jump)
   --append TEXT     The kernel's command line
   --memory SIZE     RAM: 512M, 1G (default 512M)
   --cpus N          vCPUs (default 1)
-  --engine ENGINE   auto, dbt (translator) or interpreter (default auto)
+  --engine ENGINE   auto, kvm, dbt (translator) or interpreter (default auto)
+  --cpu-mode MODE   What a flat x86_64 binary starts in: real (default), protected, long
+  --cpu-model MODEL What an x86_64 guest sees under kvm: host (default), x86-64, x86-64-v2, -v3, -v4
 
 What shall happen, in the order written:
   --expect RE       Wait until the console prints a match of this regular expression

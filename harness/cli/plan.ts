@@ -36,6 +36,8 @@ const OPTIONS: OptionTable = {
   append: "TEXT",
   memory: "SIZE",
   cpus: "N",
+  "cpu-mode": "MODE",
+  "cpu-model": "MODEL",
   engine: "ENGINE",
   expect: "RE",
   send: "TEXT",
@@ -74,9 +76,11 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
   if (cpus !== undefined && !/^\d+$/.test(cpus)) throw new InputError(`--cpus is a number, not "${cpus}".`);
   const gdb = value.get("gdb");
   if (gdb !== undefined && !/^\d+$/.test(gdb)) throw new InputError(`--gdb is a port, not "${gdb}".`);
-  // boot() checks what these two name, and suggests.
+  // boot() checks what these name, and suggests.
   const arch = required("arch", "riscv64") as Arch;
   const engine = value.get("engine") as EngineChoice | undefined;
+  const cpuMode = value.get("cpu-mode") as BootOptions["cpuMode"];
+  const cpuModel = value.get("cpu-model") as BootOptions["cpuModel"];
   return {
     boot: {
       arch,
@@ -86,6 +90,8 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
       append: value.get("append"),
       memory: value.get("memory"),
       cpus: cpus === undefined ? undefined : Number(cpus),
+      cpuMode,
+      cpuModel,
       engine,
       ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     },

@@ -4,10 +4,11 @@
  */
 import type { Vcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
-import { PAGE_SIZE } from "../../core/memory.ts";
+import { type GuestRam, PAGE_SIZE } from "../../core/memory.ts";
 
 /** Where a span of guest memory lies. */
 interface Span {
+  readonly ram: GuestRam;
   readonly physical: number;
   /** Bytes before it. */
   readonly offset: number;
@@ -26,7 +27,7 @@ export class DebugMemory {
     const bytes = new Uint8Array(length);
     let end = 0;
     for (const span of this.#spans(vcpu, address, length)) {
-      bytes.set(this.machine.ram.read(span.physical, span.length), span.offset);
+      bytes.set(span.ram.read(span.physical, span.length), span.offset);
       end = span.offset + span.length;
     }
     return bytes.subarray(0, end);
@@ -36,8 +37,8 @@ export class DebugMemory {
   write(vcpu: Vcpu, address: bigint, bytes: Uint8Array): boolean {
     const spans = [...this.#spans(vcpu, address, bytes.length)];
     if (spans.reduce((sum, { length }) => sum + length, 0) < bytes.length) return false;
-    for (const { physical, offset, length } of spans) {
-      this.machine.ram.write(physical, bytes.subarray(offset, offset + length));
+    for (const { ram, physical, offset, length } of spans) {
+      ram.write(physical, bytes.subarray(offset, offset + length));
     }
     return true;
   }
@@ -48,8 +49,9 @@ export class DebugMemory {
       const at = BigInt.asUintN(64, address + BigInt(offset));
       const count = Math.min(length - offset, PAGE_SIZE - Number(at % BigInt(PAGE_SIZE)));
       const physical = this.physical ? Number(at) : vcpu.translateAddress(at);
-      if (physical === undefined || !this.machine.ram.contains(physical, count)) return;
-      yield { physical, offset, length: count };
+      const ram = physical === undefined ? undefined : this.machine.ramAt(physical, count);
+      if (physical === undefined || !ram) return;
+      yield { ram, physical, offset, length: count };
       offset += count;
     }
   }

@@ -5,9 +5,10 @@
  * stopped it, they wait. So what gdb does cannot change what the guest sees: a breakpoint is where a slice ends,
  * a step is a slice of one instruction, and other vCPUs take their turns during a step as they would without.
  */
+import type { CountingEngine } from "../../accel/engine.ts";
 import type { DebugHit, Watchpoint } from "../../core/debug/debug_points.ts";
 import { pagesOf } from "../../core/debug/debug_points.ts";
-import type { Vcpu } from "../../core/isa.ts";
+import type { SoftwareVcpu, Vcpu } from "../../core/isa.ts";
 import type { Machine, MachineExit, Runner } from "../../core/machine.ts";
 import type { Driver } from "../driver.ts";
 import { describeExit, type VmExit } from "../exit.ts";
@@ -55,10 +56,15 @@ export class RunControl {
   /**
    * Takes hold of a machine that stands still.
    *
+   * @param engine The machine's.
    * @param stepsPastAccess Whether gdb asks for a step past each access that a watchpoint stopped at. It gets none,
    * since the access has been made.
    */
-  constructor(driver: Driver, private readonly stepsPastAccess: boolean) {
+  constructor(
+    driver: Driver,
+    private readonly engine: CountingEngine,
+    private readonly stepsPastAccess: boolean,
+  ) {
     this.#driver = driver;
     this.#machine = driver.machine;
     const { exit } = this.#machine;
@@ -73,7 +79,7 @@ export class RunControl {
 
   /** What runs vCPUs. */
   get runner(): Runner {
-    return this.#step ? this.#stepper : this.#driver.engine;
+    return this.#step ? this.#stepper : this.engine;
   }
 
   /**
@@ -178,12 +184,12 @@ export class RunControl {
 
   #runStep(vcpu: Vcpu, budget: number): void {
     const step = this.#step!;
-    if (vcpu.index !== step.cpu) return this.#driver.engine.run(vcpu, budget);
+    if (vcpu.index !== step.cpu) return this.engine.run(vcpu, budget);
     const { clock, control, debug } = this.#machine;
     const end = clock.instructions + budget;
     debug.letPass(vcpu.register("pc"));
     do {
-      vcpu.interpret(1);
+      (vcpu as SoftwareVcpu).interpret(1);
       debug.letPass(undefined);
       if (debug.hit) return;
       const pc = vcpu.register("pc")!;
@@ -245,6 +251,8 @@ function lastStop(exit: MachineExit): Stop {
     case "reset":
       return { kind: "terminated", signal: SIGNAL_TERMINATED };
     case "tripleFault":
+    case "panic":
+    case "engineError":
     case "hang":
       return { kind: "terminated", signal: SIGNAL_ABORT };
   }

@@ -3,6 +3,7 @@
  * sentence. A client that says nothing sensible, or goes away in the middle of something, leaves the machine to
  * whoever waits for it.
  */
+import type { CountingEngine } from "../../accel/engine.ts";
 import type { Runner } from "../../core/machine.ts";
 import type { Arch } from "../boards.ts";
 import type { Debugger, Driver } from "../driver.ts";
@@ -46,10 +47,14 @@ export async function serveGdb(driver: Driver, arch: Arch, options: GdbOptions =
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new InputError(`A port is a number from 0 to 65535, not ${port}.`);
   }
+  const { engine } = driver;
+  if ("runMachine" in engine) {
+    throw new InputError(`gdb cannot debug a machine under ${engine.name} yet; boot it with another engine.`);
+  }
   if (driver.debugger) throw new InputError("This machine has a gdb server already; close that one first.");
   const row = await targetRow(arch);
   const target = new Target(row, driver.machine.vcpus[0]);
-  return new GdbServer(driver, target, listen(host, port));
+  return new GdbServer(driver, engine, target, listen(host, port));
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {
@@ -78,6 +83,7 @@ export class GdbServer implements AsyncDisposable {
   /** Resolves when a gdb has attached for the first time (the machine stands still then), or the server was closed. */
   readonly attached: Promise<void>;
   readonly #driver: Driver;
+  readonly #engine: CountingEngine;
   readonly #target: Target;
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Connection>();
@@ -90,8 +96,9 @@ export class GdbServer implements AsyncDisposable {
   #isClosed = false;
 
   /** Servers are made by `vm.gdb()`. */
-  constructor(driver: Driver, target: Target, listener: Deno.TcpListener) {
+  constructor(driver: Driver, engine: CountingEngine, target: Target, listener: Deno.TcpListener) {
     this.#driver = driver;
+    this.#engine = engine;
     this.#target = target;
     this.#listener = listener;
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
@@ -127,7 +134,7 @@ export class GdbServer implements AsyncDisposable {
 
   #debugger(): Debugger {
     const control = () => this.#client?.control;
-    const { engine } = this.#driver;
+    const engine = this.#engine;
     return {
       get runner(): Runner {
         return control()?.runner ?? engine;
@@ -174,7 +181,7 @@ export class GdbServer implements AsyncDisposable {
     if (this.#client) return undefined;
     this.#client = connection;
     this.#stay.begin();
-    const control = new RunControl(this.#driver, this.#target.watchpointsStopBefore);
+    const control = new RunControl(this.#driver, this.#engine, this.#target.watchpointsStopBefore);
     return { control, session: new Session(this.#driver.machine, this.#target, control, connection) };
   }
 

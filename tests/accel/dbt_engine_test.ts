@@ -1,4 +1,5 @@
 /** The limits of the translator's memory: what happens when they are reached changes nothing for the guest. */
+import type { SoftwareVcpu } from "../../core/isa.ts";
 import { assert, assertEquals } from "@std/assert";
 import { STATE_EPOCH_CONTEXT } from "../../core/translator/layout.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
@@ -27,7 +28,7 @@ Deno.test({
   async fn() {
     using fresh = await debianMachine("dbt", debian!);
     using late = await debianMachine("dbt", debian!);
-    late.machine.vcpus[0].state[STATE_EPOCH_CONTEXT >> 2] = 0x7fffff00 - 1000 * 256;
+    (late.machine.vcpus[0] as SoftwareVcpu).state[STATE_EPOCH_CONTEXT >> 2] = 0x7fffff00 - 1000 * 256;
     fresh.run(LIMIT_NS);
     late.run(LIMIT_NS);
     assert(late.engine.statistics().cacheClears > 0);

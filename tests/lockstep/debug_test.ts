@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { Watchpoint } from "../../core/debug/debug_points.ts";
+import type { SoftwareVcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
 import { ramDifferences, stateDifferences } from "../support/differences.ts";
 import { canTranslate, type GuestMachine, guestMachine } from "../support/guest_machines.ts";
@@ -62,7 +63,7 @@ function runDebugged({ machine, engine }: GuestMachine, limitNs: number, stops: 
   const step = {
     run(vcpu: Machine["vcpus"][number]) {
       debug.letPass(vcpu.register("pc"));
-      vcpu.interpret(1);
+      (vcpu as SoftwareVcpu).interpret(1);
       debug.letPass(undefined);
       machine.requestStop();
     },

@@ -6,8 +6,8 @@
  * half is may change behind the block's back, so the block looks at it (by the fetch TLB, as the interpreter
  * does) each time before it executes the instruction.
  */
-import type { FrontEnd, Trace, Vcpu } from "../../isa.ts";
 import type { DebugPoints } from "../../debug/debug_points.ts";
+import type { FrontEnd, SoftwareVcpu, Trace } from "../../isa.ts";
 import { type GuestRam, PAGE_SIZE } from "../../memory.ts";
 import { COND_NE, type Ir, OP_ADD64, OP_SHL64, OP_STATE_ADDRESS } from "../../translator/ir.ts";
 import { STATE_PC, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FETCH, tlbTable } from "../../translator/layout.ts";
@@ -37,7 +37,7 @@ export class RiscvFrontEnd implements FrontEnd {
     this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size / 2);
   }
 
-  translate(vcpu: Vcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void {
+  translate(vcpu: SoftwareVcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void {
     const t = this.#translation;
     const parcels = this.#parcels;
     const page = ramOffset - (ramOffset & OFFSET_MASK);
@@ -90,7 +90,7 @@ export class RiscvFrontEnd implements FrontEnd {
    * The halfword at the start of the page after the current instruction's, after guards that it is still
    * there; negative when there is none in RAM.
    */
-  #nextPage(vcpu: Vcpu, t: Translation): number {
+  #nextPage(vcpu: SoftwareVcpu, t: Translation): number {
     const { ir } = t, { ram } = this;
     const low = (t.pcLo >>> 0) + 2;
     const lo = low | 0, hi = (t.pcHi + (low === WORD ? 1 : 0)) | 0;

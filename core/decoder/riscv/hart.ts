@@ -9,7 +9,7 @@
  * Instructions can end the loop or make an interrupt deliverable only by way of a trap, a CSR, a device or a
  * privileged instruction: those set `attention`, so that the loop tests one field per instruction.
  */
-import type { InterruptInputs, MachineContext, RegisterInfo, Vcpu } from "../../isa.ts";
+import type { InterruptInputs, MachineContext, RegisterInfo, SoftwareVcpu } from "../../isa.ts";
 import type { Timer } from "../../clock.ts";
 import type { InterruptLine } from "../../devices/device.ts";
 import {
@@ -109,7 +109,7 @@ export interface RiscvHartSave {
 }
 
 /** One RV64 hart. */
-export class RiscvHart extends LoadStore implements Vcpu, InterruptInputs, Hart {
+export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInputs, Hart {
   waiting = false;
   stopped = false;
   exceptions = 0;

@@ -1,6 +1,7 @@
 /**
  * What the machine knows without any text, and what follows from several lines: a triple fault, a system
- * failure that the guest reports to its firmware (SBI SRST reset reason 1; PSCI and ACPI have none), a second
+ * failure that the guest reports to its firmware (SBI SRST reset reason 1; PSCI and ACPI have none) or to the
+ * machine (pvpanic), a second
  * kernel without a reset. `Faults` reports them by {@linkcode FaultEvent}; no line matches these rules.
  */
 import { type CrashRule, family, LINE } from "../rule.ts";
@@ -27,7 +28,9 @@ export const MACHINE_RULES: readonly CrashRule[] = family("machine", [
   {
     id: "system-failure",
     class: "fatal",
-    summary: "The guest asked for its reset or shutdown giving a system failure as the reason.",
+    summary:
+      "The guest asked for its reset or shutdown giving a system failure as the reason, or told the machine " +
+      "that it panicked (pvpanic) and printed nothing of it.",
     begins: [],
     expression: NEVER,
     title: "system failure{: $1}",

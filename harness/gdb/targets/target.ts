@@ -95,6 +95,7 @@ export class Target {
 /** The rows. Their code is loaded when it is used. */
 const ROWS: Readonly<Record<Arch, () => Promise<TargetRow>>> = {
   riscv64: async () => (await import("./riscv64.ts")).RISCV64,
+  x86_64: async () => (await import("./x86_64.ts")).X86_64,
 };
 
 /** The row of an architecture. */

@@ -2,7 +2,7 @@
 import { createVirtRiscv64, type VirtRiscv64Options } from "../../../core/boards/virt_riscv64.ts";
 import type { Board } from "../../../core/boards/board.ts";
 import { plainMemory } from "../../../core/memory.ts";
-import type { Vcpu } from "../../../core/isa.ts";
+import type { SoftwareVcpu } from "../../../core/isa.ts";
 
 export const T0 = 5, T1 = 6, A0 = 10, A7 = 17;
 
@@ -44,6 +44,6 @@ export function makeBoard(options: Partial<VirtRiscv64Options> & { kernel: Uint8
 export function run(board: Board, limitNs = 1e6): string {
   let text = "";
   board.serial[0].onTransmit = (byte) => text += String.fromCharCode(byte);
-  board.machine.run({ run: (vcpu: Vcpu, budget) => vcpu.interpret(budget) }, limitNs);
+  board.machine.run({ run: (vcpu: SoftwareVcpu, budget) => vcpu.interpret(budget) }, limitNs);
   return text;
 }

@@ -64,9 +64,29 @@ Deno.test("a bomb stops at the size of RAM", async () => {
 });
 
 Deno.test("formats we do not unpack are named", async () => {
-  await assertRejects(() => unpack(bytesOf("BZh91AY&SY")), ImageError, "compressed with bzip2");
-  await assertRejects(() => unpack(bytesOf("\x02\x21\x4c\x18....")), ImageError, "lz4");
+  await assertRejects(() => unpack(bytesOf("\x89LZO\0.....")), ImageError, "compressed with lzo");
 });
+
+/** `printf 'bootwright %.0s' {1..40}` through each program. */
+const REPEATED: Readonly<Record<string, string>> = {
+  "bzip2": "QlpoOTFBWSZTWR67DOYAACeRgEAAEOCUgCAAUIMmIClUGnlME6E4J6JgnBME0TROxNE/F3JFOFCQHrsM5g==",
+  "lz4": "BCJNGGRApxYAAAC/Ym9vdHdyaWdodCALAP+WUGlnaHQgAAAAAMohd5w=",
+  "lz4 -l": "AiFMGBYAAAC/Ym9vdHdyaWdodCALAP+WUGlnaHQg",
+  "xz --format=lzma": "XQAAgAD//////////wAxG+zoeu0zi9IPN2h6GQrX+b1z//6jKAA=",
+};
+
+for (const [program, base64] of Object.entries(REPEATED)) {
+  const packed = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+  Deno.test(`what ${program} packed is unpacked, within bounds`, async () => {
+    assertEquals(new TextDecoder().decode(await unpack(packed)), "bootwright ".repeat(40));
+    await assertRejects(() => unpack(packed, 100), ImageError, "unpacks to more than");
+  });
+
+  Deno.test(`what ${program} packed is refused when half of it is missing`, async () => {
+    await assertRejects(() => unpack(packed.subarray(0, packed.length >> 1)), ImageError);
+  });
+}
 
 Deno.test("compression around compression is undone, but not for ever", async () => {
   const wrap = (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes));

@@ -35,11 +35,12 @@ export interface Fixture {
 /** A hart after power-on in the given mode, at the start of RAM. */
 export function newHart(privilege: number = PRIV_M): Fixture {
   const ram = new GuestRam(plainMemory, RAM, RAM_BYTES);
-  const bus = new Bus(ram);
+  const bus = new Bus([ram]);
   const device = new ScratchDevice();
   bus.map("scratch", DEVICE, 0x1000, device);
   const machine: MachineContext = {
     ram,
+    rams: [ram],
     bus,
     clock: new Clock(),
     memory: plainMemory,

@@ -51,7 +51,8 @@ export class Side {
   readonly clock: Clock = new Clock();
   readonly machine: MachineContext = {
     ram: this.ram,
-    bus: new Bus(this.ram),
+    rams: [this.ram],
+    bus: new Bus([this.ram]),
     clock: this.clock,
     memory: this.memory,
     control: new RunControl(),

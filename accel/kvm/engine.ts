@@ -1,0 +1,339 @@
+/**
+ * KVM as an engine: the host's processor executes the guest. The first vCPU runs on the machine's own thread, in
+ * slices that a timer ends; the others each have a thread and hand their exits over (`vcpu_thread.ts`), so that
+ * devices, timers and consoles live on one thread as under the other engines.
+ *
+ * Guest time is the real time that passes while the machine runs. Between runs no vCPU is in the kernel, no exit
+ * is half done, and the guest's clocks are set back by the time that it stood still.
+ */
+import type { RegisterHolder, X86RegisterPort, X86Registers } from "../../core/decoder/x86/registers.ts";
+import type { Machine } from "../../core/machine.ts";
+import type { GuestRam } from "../../core/memory.ts";
+import type { ParallelEngine } from "../engine.ts";
+import { errnoText, installKickHandler, ThreadTimer } from "../ffi/posix.ts";
+import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
+import { MP_STATE } from "./abi/table.ts";
+import { ExitHandler } from "./exits.ts";
+import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
+import { RemoteVcpu } from "./remote_vcpu.ts";
+import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
+import { type CpuidEntry, KvmSystem } from "./system.ts";
+import { ATTENTION, HEARTBEAT, SHARED_BYTES, STATUS_EXITED, STATUS_FAILED } from "./thread_words.ts";
+import { KvmVcpu } from "./vcpu.ts";
+import { RUN_EXIT, RUN_FAILED } from "./vcpu_runner.ts";
+import { KvmVm, type MemorySpan } from "./vm.ts";
+
+/** Exits between two looks at the clock: a guest that does nothing but exit gets no signal in the kernel. */
+const EXITS_PER_LOOK = 256;
+/** Longest run without a look at anything. */
+const MAX_SLICE_NS = 50e6;
+/** The guest's clocks are set back where it stood still for longer. */
+const FORGIVEN_GAP_MS = 20;
+
+/** How the engine is set up. */
+export interface KvmOptions {
+  /** What processor the guest sees. @default "host" */
+  readonly cpuModel?: CpuModel;
+}
+
+/** A machine cannot be what was asked for under KVM. */
+export class KvmLimitError extends Error {
+  override name = "KvmLimitError";
+}
+
+/** KVM, bound to one machine. */
+export class KvmEngine implements ParallelEngine {
+  readonly name = "kvm";
+  readonly deterministic = false;
+  readonly #machine: Machine;
+  readonly #resources = new DisposableStack();
+  readonly #vm: KvmVm;
+  readonly #vcpus: KvmVcpu[] = [];
+  readonly #cpuid: (readonly CpuidEntry[])[];
+  readonly #remotes: RemoteVcpu[] = [];
+  readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
+  readonly #timer: ThreadTimer;
+  readonly #exits: ExitHandler;
+  /** As after power-on. */
+  readonly #pristine: KvmMachineState;
+  /** Registers of vCPUs that were reset and have not been told yet. */
+  readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
+  /** Registers as they were read since the machine last moved. */
+  readonly #known: (Readonly<X86Registers> | undefined)[] = [];
+  #started = false;
+  /** `performance.now()` since when the guest stands still. */
+  #stoodSinceMs = performance.now();
+  /** Whether the first vCPU's last exit was served and is not completed yet. */
+  #completes = false;
+  #entries = 0;
+
+  /**
+   * Makes the virtual machine and takes the vCPUs' registers over.
+   *
+   * @throws {KvmError} when the kernel refuses.
+   * @throws {KvmLimitError} when it has too many vCPUs.
+   * @throws {CpuModelError} when the host is no such processor.
+   */
+  constructor(machine: Machine, options: KvmOptions = {}) {
+    this.#machine = machine;
+    this.#exits = new ExitHandler(machine);
+    const count = machine.vcpus.length;
+    using resources = new DisposableStack();
+    const system = resources.use(new KvmSystem());
+    this.#vm = resources.use(new KvmVm(system));
+    const { maxVcpus } = this.#vm;
+    if (count > maxVcpus) {
+      throw new KvmLimitError(`KVM on this host allows ${maxVcpus} vCPUs, and the machine has ${count}.`);
+    }
+    for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
+    const model = options.cpuModel ?? "host";
+    const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
+    this.#cpuid = machine.vcpus.map((_, vcpu) =>
+      vcpuCpuid(system.supportedCpuid, { model, vcpu, vcpus: count, tscDeadline })
+    );
+    for (let i = 0; i < count; i++) {
+      const vcpu = resources.use(new KvmVcpu(this.#vm, i));
+      vcpu.setCpuid(this.#cpuid[i]);
+      this.#vcpus.push(vcpu);
+    }
+    installKickHandler();
+    this.#timer = resources.use(new ThreadTimer());
+    for (const vcpu of this.#vcpus.slice(1)) {
+      this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared.buffer)));
+    }
+    this.#pristine = saveMachine(this.#vm, this.#vcpus, this.#cpuid, "");
+    this.#takeOver();
+    this.#resources.use(resources.move());
+  }
+
+  /** From now on the vCPUs' registers and the interrupt lines are KVM's. */
+  #takeOver(): void {
+    this.#machine.vcpus.forEach((vcpu, i) => {
+      const port = vcpu as unknown as X86RegisterPort;
+      this.#poweredOn[i] = port.holder.read();
+      port.holder = this.#holder(i);
+    });
+    this.#machine.interruptPins.connect((pin, level) => this.#vm.setLine(pin, level));
+  }
+
+  #holder(index: number): RegisterHolder {
+    return {
+      read: () => {
+        this.#applyPowerOn();
+        return this.#known[index] ??= readRegisters(this.#vcpus[index], this.#vm.system.msrs);
+      },
+      write: (registers) => {
+        this.#applyPowerOn();
+        writeRegisters(this.#vcpus[index], registers);
+        this.#known[index] = undefined;
+      },
+      powerOn: (registers) => void (this.#poweredOn[index] = registers),
+    };
+  }
+
+  /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
+  #applyPowerOn(): void {
+    if (this.#poweredOn.every((registers) => registers === undefined)) return;
+    if (this.#started && this.#poweredOn[0]) {
+      this.#vm.restoreChips(this.#pristine.chips);
+      this.#machine.interruptPins.refresh();
+    }
+    this.#poweredOn.forEach((registers, i) => {
+      if (registers === undefined) return;
+      if (this.#started) restoreVcpu(this.#vcpus[i], this.#pristine.vcpus[i]);
+      writeRegisters(this.#vcpus[i], registers);
+      this.#known[i] = undefined;
+      this.#poweredOn[i] = undefined;
+    });
+  }
+
+  runMachine(machine: Machine, limitNs: number, hostDeadlineMs: number): void {
+    const { clock } = machine;
+    this.#applyPowerOn();
+    this.#setClocksBack();
+    this.#started = true;
+    this.#vcpus[0].runner.runOn();
+    for (const remote of this.#remotes) remote.awaitStart();
+    clock.startReal();
+    try {
+      for (const remote of this.#remotes) remote.resume();
+      this.#runUntil(limitNs, hostDeadlineMs);
+    } finally {
+      this.#stopAll();
+      clock.stopReal();
+      this.#lookForHang();
+      this.#known.fill(undefined);
+      this.#stoodSinceMs = performance.now();
+    }
+  }
+
+  #runUntil(limitNs: number, hostDeadlineMs: number): void {
+    const machine = this.#machine, { clock, control } = machine;
+    for (;;) {
+      clock.fireDue();
+      if (machine.exit || machine.stopRequested) return;
+      const now = clock.nowNs;
+      const leftNs = Math.min(
+        MAX_SLICE_NS,
+        limitNs - now,
+        (hostDeadlineMs - performance.now()) * 1e6,
+      );
+      if (leftNs <= 0) return;
+      this.#timer.arm(Math.min(leftNs, clock.nextDueNs - now));
+      clock.deadlineMoved = false;
+      control.yield = false;
+      Atomics.add(this.#shared, HEARTBEAT, 1);
+      this.#runFirst();
+    }
+  }
+
+  /** Runs the first vCPU until something is to be looked at, serving the others' exits meanwhile. */
+  #runFirst(): void {
+    const { clock, control } = this.#machine;
+    const vcpu = this.#vcpus[0], { runner } = vcpu;
+    const alone = this.#remotes.length === 0;
+    for (let left = EXITS_PER_LOOK; left > 0; left--) {
+      if (!alone) this.#serveRemotes();
+      if (control.yield || clock.deadlineMoved) return;
+      this.#entries++;
+      const result = runner.run();
+      if (result === RUN_EXIT) {
+        this.#completes = true;
+        const exit = this.#exits.handle(vcpu);
+        if (exit) this.#machine.requestExit(exit);
+      } else {
+        this.#completes = false;
+        if (result === RUN_FAILED) return this.#runFailed(0, runner.errno);
+        if (alone || Atomics.load(this.#shared, ATTENTION) === 0) return;
+      }
+    }
+  }
+
+  /** Does what other vCPUs exit for. Leaves the first one's way free, unless there is more. */
+  #serveRemotes(): void {
+    this.#vcpus[0].runner.runOn();
+    // An exchange: the store before must not pass it (see vcpu_thread.ts).
+    if (Atomics.exchange(this.#shared, ATTENTION, 0) === 0) return;
+    for (const remote of this.#remotes) {
+      if (remote.status === STATUS_EXITED) this.#serve(remote);
+      else if (remote.status === STATUS_FAILED) this.#runFailed(remote.vcpu.index, remote.errno);
+    }
+  }
+
+  #serve(remote: RemoteVcpu): void {
+    const exit = this.#exits.handle(remote.vcpu);
+    if (exit) this.#machine.requestExit(exit);
+    remote.served();
+  }
+
+  #runFailed(index: number, errno: number): void {
+    this.#machine.requestExit({
+      kind: "engineError",
+      detail: `KVM_RUN of vCPU ${index} failed: ${errnoText(errno)}`,
+    });
+  }
+
+  /** Stops every vCPU at an instruction's end. */
+  #stopAll(): void {
+    for (const remote of this.#remotes) remote.hold();
+    this.#timer.disarm();
+    this.#complete();
+    for (const remote of this.#remotes) remote.awaitHold((remote) => this.#serve(remote));
+  }
+
+  /** Completes what the first vCPU's last exit began: only then it is in the registers. */
+  #complete(): void {
+    const vcpu = this.#vcpus[0], { runner } = vcpu;
+    while (this.#completes) {
+      runner.stopSoon();
+      const result = runner.run();
+      if (result === RUN_EXIT) {
+        const exit = this.#exits.handle(vcpu);
+        if (exit) this.#machine.requestExit(exit);
+      } else this.#completes = false;
+    }
+  }
+
+  /** Where no vCPU can ever run again, and no device can change that, the machine hangs. */
+  #lookForHang(): void {
+    const machine = this.#machine;
+    if (machine.exit || machine.stopRequested || machine.clock.nextDueNs !== Infinity) return;
+    for (const vcpu of this.#vcpus) if (!isStuck(vcpu)) return;
+    machine.requestExit({
+      kind: "hang",
+      detail: "every vCPU is halted with interrupts off: the guest can never progress",
+    });
+  }
+
+  /** Takes the time that the guest stood still off its clocks. */
+  #setClocksBack(): void {
+    const gapMs = performance.now() - this.#stoodSinceMs;
+    if (!this.#started || gapMs < FORGIVEN_GAP_MS) return;
+    for (const vcpu of this.#vcpus) {
+      const ticks = BigInt(Math.round(gapMs * vcpu.tscKhz));
+      const offset = vcpu.tscOffset;
+      if (offset !== undefined) vcpu.tscOffset = offset - ticks;
+      else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
+    }
+    const gapNs = BigInt(Math.round(gapMs * 1e6)), now = this.#vm.clockNs;
+    this.#vm.clockNs = now > gapNs ? now - gapNs : 0n;
+    for (const vcpu of this.#vcpus) vcpu.excuseGap();
+  }
+
+  /**
+   * Saves what vCPUs and the chips in the kernel are, beside RAM and devices.
+   *
+   * @param board The board's name; a state is only restored into the same.
+   */
+  save(board: string): KvmMachineState {
+    this.#applyPowerOn();
+    return saveMachine(this.#vm, this.#vcpus, this.#cpuid, board);
+  }
+
+  /**
+   * Restores what {@linkcode KvmEngine.save} gave, into a machine that has not run yet. RAM and devices must be
+   * what they were, too.
+   *
+   * @throws {StateError} when the state is none, or of another machine or processor.
+   * @throws {KvmError} when the kernel refuses a part of it.
+   */
+  restore(state: KvmMachineState, board: string): void {
+    if (this.#started) throw new KvmLimitError("A state is restored into a machine that has not run yet.");
+    checkState(state, {
+      board,
+      vcpus: this.#vcpus.length,
+      tscKhz: this.#vcpus[0].tscKhz,
+      supportedCpuid: this.#vm.system.supportedCpuid,
+    });
+    state.vcpus.forEach(({ cpuid }, i) => {
+      this.#vcpus[i].setCpuid(cpuid);
+      this.#cpuid[i] = cpuid;
+    });
+    restoreMachine(this.#vm, this.#vcpus, state);
+    this.#poweredOn.fill(undefined);
+    this.#known.fill(undefined);
+  }
+
+  statistics(): Record<string, number> {
+    const { io, mmio, other } = this.#exits.counts;
+    return { entries: this.#entries, exitsPort: io, exitsDevice: mmio, exitsOther: other };
+  }
+
+  dispose(): void {
+    this.#resources.dispose();
+  }
+}
+
+const INTERRUPT_FLAG = 1n << 9n;
+
+/** Whether a vCPU waits for what cannot come: halted with interrupts off, or never started. */
+function isStuck(vcpu: KvmVcpu): boolean {
+  const { mp_state } = vcpu.get("kvm_mp_state");
+  if (mp_state === MP_STATE.RUNNABLE) return false;
+  return mp_state !== MP_STATE.HALTED || ((vcpu.get("kvm_regs").rflags as bigint) & INTERRUPT_FLAG) === 0n;
+}
+
+/** Where RAM lies in the guest's physical address space. */
+function memorySpans(ram: GuestRam): readonly MemorySpan[] {
+  return [{ base: ram.base, size: ram.size, offset: 0 }];
+}

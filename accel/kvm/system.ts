@@ -1,0 +1,133 @@
+/** `/dev/kvm`: what the host's KVM can do (Linux, `Documentation/virt/kvm/api.rst`, "system ioctls"). */
+import { closeFile, ioctlBuffer, ioctlNumber, lastErrno, openFile } from "../ffi/posix.ts";
+import { CAP, ERRNO, IOCTL, KVM, LIBC, STRUCTS } from "./abi/table.ts";
+import { decodeStruct, encodeStruct, type PlainStruct } from "./abi/codec.ts";
+import { checked, KvmError } from "./kvm_error.ts";
+
+/** Where KVM is. */
+export const KVM_DEVICE = "/dev/kvm";
+
+/** One line of a CPUID table. */
+export interface CpuidEntry {
+  /** EAX at the time of the instruction. */
+  readonly function: number;
+  /** ECX, where {@linkcode CpuidEntry.flags} says that it counts. */
+  readonly index: number;
+  readonly flags: number;
+  readonly eax: number;
+  readonly ebx: number;
+  readonly ecx: number;
+  readonly edx: number;
+}
+
+/** A capability's name. */
+export type Capability = keyof typeof CAP;
+
+/** What every x86 KVM since Linux 4.12 has, and the engine cannot do without. */
+const REQUIRED: readonly Capability[] = [
+  ...["USER_MEMORY", "IRQCHIP", "PIT2", "PIT_STATE2", "SET_TSS_ADDR", "SET_IDENTITY_MAP_ADDR"] as const,
+  ...["EXT_CPUID", "MP_STATE", "VCPU_EVENTS", "DEBUGREGS", "XSAVE", "XCRS", "ADJUST_CLOCK"] as const,
+  ...["SET_GUEST_DEBUG", "IMMEDIATE_EXIT"] as const,
+];
+
+const MOST_CPUID_ENTRIES = 256;
+const MOST_MSRS = 4096;
+
+/** KVM, opened. */
+export class KvmSystem implements Disposable {
+  readonly #descriptor: number;
+  #cpuid: readonly CpuidEntry[] | undefined;
+  #msrs: Uint32Array | undefined;
+
+  /** @throws {KvmError} when it cannot be opened or is not what the engine needs. */
+  constructor() {
+    const descriptor = openFile(KVM_DEVICE, LIBC.O_RDWR);
+    if (descriptor < 0) throw new KvmError(`opening ${KVM_DEVICE}`, -descriptor);
+    this.#descriptor = descriptor;
+    try {
+      this.#check();
+    } catch (error) {
+      closeFile(descriptor);
+      throw error;
+    }
+  }
+
+  #check(): void {
+    const version = checked(ioctlNumber(this.#descriptor, IOCTL.GET_API_VERSION, 0), "KVM_GET_API_VERSION");
+    if (version !== KVM.API_VERSION) {
+      throw new KvmError("KVM_GET_API_VERSION", ERRNO.EINVAL, `It is ${version}, not ${KVM.API_VERSION}.`);
+    }
+    const missing = REQUIRED.filter((name) => this.capability(name) === 0);
+    if (missing.length > 0) {
+      const names = missing.map((name) => `KVM_CAP_${name}`).join(", ");
+      throw new KvmError("KVM_CHECK_EXTENSION", ERRNO.EOPNOTSUPP, `This KVM lacks ${names}.`);
+    }
+  }
+
+  /** What KVM says of a capability; 0 where it has none. */
+  capability(name: Capability): number {
+    return Math.max(0, ioctlNumber(this.#descriptor, IOCTL.CHECK_EXTENSION, CAP[name]));
+  }
+
+  /** Makes a virtual machine without anything in it; gives its descriptor. */
+  createVm(): number {
+    for (let tries = 0;; tries++) {
+      const vm = ioctlNumber(this.#descriptor, IOCTL.CREATE_VM, 0);
+      // A signal may interrupt it.
+      if (vm < 0 && lastErrno() === ERRNO.EINTR && tries < 100) continue;
+      return checked(vm, "KVM_CREATE_VM");
+    }
+  }
+
+  /** Bytes of the memory that is shared with each vCPU. */
+  get vcpuMapBytes(): number {
+    return checked(ioctlNumber(this.#descriptor, IOCTL.GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+  }
+
+  /** The CPUID table of a vCPU that has everything that host and KVM can give. */
+  get supportedCpuid(): readonly CpuidEntry[] {
+    return this.#cpuid ??= this.#readCpuid();
+  }
+
+  #readCpuid(): readonly CpuidEntry[] {
+    const { bytes: header } = STRUCTS.kvm_cpuid2, { bytes: size } = STRUCTS.kvm_cpuid_entry2;
+    const table = new Uint8Array(header + MOST_CPUID_ENTRIES * size);
+    const view = new DataView(table.buffer);
+    view.setUint32(0, MOST_CPUID_ENTRIES, true);
+    checked(ioctlBuffer(this.#descriptor, IOCTL.GET_SUPPORTED_CPUID, table), "KVM_GET_SUPPORTED_CPUID");
+    const count = Math.min(view.getUint32(0, true), MOST_CPUID_ENTRIES);
+    return Array.from(
+      { length: count },
+      (_, i) => decodeStruct("kvm_cpuid_entry2", view, header + i * size) as unknown as CpuidEntry,
+    );
+  }
+
+  /** The numbers of the MSRs that make up a vCPU's state. */
+  get msrs(): Uint32Array {
+    return this.#msrs ??= this.#readMsrs();
+  }
+
+  #readMsrs(): Uint32Array {
+    const list = new Uint8Array(STRUCTS.kvm_msr_list.bytes + 4 * MOST_MSRS);
+    const words = new Uint32Array(list.buffer);
+    words[0] = MOST_MSRS;
+    checked(ioctlBuffer(this.#descriptor, IOCTL.GET_MSR_INDEX_LIST, list), "KVM_GET_MSR_INDEX_LIST");
+    return words.slice(1, 1 + Math.min(words[0], MOST_MSRS));
+  }
+
+  [Symbol.dispose](): void {
+    closeFile(this.#descriptor);
+  }
+}
+
+/** A CPUID table as KVM takes it. */
+export function encodeCpuid(entries: readonly CpuidEntry[]): Uint8Array<ArrayBuffer> {
+  const { bytes: header } = STRUCTS.kvm_cpuid2, { bytes: size } = STRUCTS.kvm_cpuid_entry2;
+  const table = new Uint8Array(header + entries.length * size);
+  const view = new DataView(table.buffer);
+  view.setUint32(0, entries.length, true);
+  entries.forEach((entry, i) =>
+    encodeStruct("kvm_cpuid_entry2", entry as unknown as PlainStruct, view, header + i * size)
+  );
+  return table;
+}

@@ -1,0 +1,159 @@
+/**
+ * One KVM virtual machine: memory, the interrupt controllers and the timer that the kernel emulates, and their
+ * state (`Documentation/virt/kvm/api.rst`, "vm ioctls"). Its vCPUs are `vcpu.ts`.
+ */
+import { closeFile, ioctl, ioctlBuffer, ioctlNumber, pointer } from "../ffi/posix.ts";
+import { mappedMemory } from "../ffi/memory.ts";
+import type { GuestRam, HostPages } from "../../core/memory.ts";
+import { PAGE_SIZE } from "../../core/memory.ts";
+import { CAP, IOCTL, KVM, STRUCTS } from "./abi/table.ts";
+import { decodeStruct, encodeStruct, type PlainStruct, type StructName } from "./abi/codec.ts";
+import { checked } from "./kvm_error.ts";
+import type { KvmSystem } from "./system.ts";
+
+/**
+ * Four pages that VMX on processors without unrestricted guests takes for itself. They lie below the firmware's
+ * place at the end of the first 4 GiB, where no board has RAM or devices.
+ */
+const IDENTITY_MAP_ADDRESS = 0xfffb_c000;
+const TSS_ADDRESS = IDENTITY_MAP_ADDRESS + PAGE_SIZE;
+
+/** A piece of guest-physical memory. */
+export interface MemorySpan {
+  /** Guest-physical address. */
+  readonly base: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Where it is in RAM's bytes. */
+  readonly offset: number;
+}
+
+/** The interrupt controllers in the kernel, by KVM's numbers. */
+const CHIPS: readonly { readonly id: number; readonly struct: StructName }[] = [
+  { id: KVM.IRQCHIP_PIC_MASTER, struct: "kvm_pic_state" },
+  { id: KVM.IRQCHIP_PIC_SLAVE, struct: "kvm_pic_state" },
+  { id: KVM.IRQCHIP_IOAPIC, struct: "kvm_ioapic_state" },
+];
+
+/** What the kernel emulates beside the vCPUs. */
+export interface ChipState {
+  /** `kvm_pic_state` of both PICs. */
+  readonly pics: readonly [PlainStruct, PlainStruct];
+  /** `kvm_ioapic_state`. */
+  readonly ioapic: PlainStruct;
+  /** `kvm_pit_state2`. */
+  readonly pit: PlainStruct;
+}
+
+/** A virtual machine. */
+export class KvmVm implements Disposable {
+  readonly descriptor: number;
+  readonly #scratch: HostPages;
+  readonly #line: Uint32Array;
+  readonly #linePointer: Deno.PointerValue;
+  #memorySlots = 0;
+
+  /** @throws {KvmError} when the kernel refuses. */
+  constructor(readonly system: KvmSystem) {
+    this.descriptor = system.createVm();
+    this.#scratch = mappedMemory.allocate(PAGE_SIZE);
+    this.#line = new Uint32Array(this.#scratch.buffer, 0, 2);
+    this.#linePointer = pointer(this.#scratch.address);
+    try {
+      this.#number(IOCTL.SET_TSS_ADDR, TSS_ADDRESS, "KVM_SET_TSS_ADDR");
+      const identityMap = new Uint8Array(BigUint64Array.of(BigInt(IDENTITY_MAP_ADDRESS)).buffer);
+      this.#struct(IOCTL.SET_IDENTITY_MAP_ADDR, identityMap, "KVM_SET_IDENTITY_MAP_ADDR");
+      this.#number(IOCTL.CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
+      const pit = new Uint8Array(STRUCTS.kvm_pit_config.bytes);
+      encodeStruct("kvm_pit_config", { flags: KVM.PIT_SPEAKER_DUMMY }, new DataView(pit.buffer));
+      this.#struct(IOCTL.CREATE_PIT2, pit, "KVM_CREATE_PIT2");
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Most vCPUs a machine can have here. */
+  get maxVcpus(): number {
+    const most = ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.MAX_VCPUS);
+    return most > 0 ? most : ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.NR_VCPUS);
+  }
+
+  /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
+  mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
+    if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");
+    for (const { base, size, offset } of spans) {
+      const region = new Uint8Array(STRUCTS.kvm_userspace_memory_region.bytes);
+      encodeStruct("kvm_userspace_memory_region", {
+        slot: this.#memorySlots++,
+        flags: 0,
+        guest_phys_addr: BigInt(base),
+        memory_size: BigInt(size),
+        userspace_addr: BigInt(ram.hostAddress + offset),
+      }, new DataView(region.buffer));
+      this.#struct(IOCTL.SET_USER_MEMORY_REGION, region, "KVM_SET_USER_MEMORY_REGION");
+    }
+  }
+
+  /** Drives an input pin of PICs and I/O APIC, by its global system interrupt. */
+  setLine(gsi: number, level: boolean): void {
+    this.#line[0] = gsi;
+    this.#line[1] = level ? 1 : 0;
+    checked(ioctl(this.descriptor, IOCTL.IRQ_LINE, this.#linePointer), "KVM_IRQ_LINE");
+  }
+
+  /** Reads the chips' state. No vCPU may run. */
+  saveChips(): ChipState {
+    const [master, slave, ioapic] = CHIPS.map(({ id, struct }) => {
+      const chip = new Uint8Array(STRUCTS.kvm_irqchip.bytes);
+      const view = new DataView(chip.buffer);
+      encodeStruct("kvm_irqchip", { chip_id: id }, view);
+      this.#struct(IOCTL.GET_IRQCHIP, chip, "KVM_GET_IRQCHIP");
+      return decodeStruct(struct, view, STRUCTS.kvm_irqchip.fields["chip.dummy"][0]);
+    });
+    const pit = new Uint8Array(STRUCTS.kvm_pit_state2.bytes);
+    this.#struct(IOCTL.GET_PIT2, pit, "KVM_GET_PIT2");
+    return { pics: [master, slave], ioapic, pit: decodeStruct("kvm_pit_state2", new DataView(pit.buffer)) };
+  }
+
+  /** Writes the chips' state. No vCPU may run. */
+  restoreChips(state: ChipState): void {
+    const pit = new Uint8Array(STRUCTS.kvm_pit_state2.bytes);
+    encodeStruct("kvm_pit_state2", state.pit, new DataView(pit.buffer));
+    this.#struct(IOCTL.SET_PIT2, pit, "KVM_SET_PIT2");
+    const values = [...state.pics, state.ioapic];
+    CHIPS.forEach(({ id, struct }, i) => {
+      const chip = new Uint8Array(STRUCTS.kvm_irqchip.bytes);
+      const view = new DataView(chip.buffer);
+      encodeStruct("kvm_irqchip", { chip_id: id }, view);
+      encodeStruct(struct, values[i], view, STRUCTS.kvm_irqchip.fields["chip.dummy"][0]);
+      this.#struct(IOCTL.SET_IRQCHIP, chip, "KVM_SET_IRQCHIP");
+    });
+  }
+
+  /** The guest's paravirtual clock in ns. */
+  get clockNs(): bigint {
+    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
+    this.#struct(IOCTL.GET_CLOCK, clock, "KVM_GET_CLOCK");
+    return new DataView(clock.buffer).getBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], true);
+  }
+
+  set clockNs(ns: bigint) {
+    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
+    new DataView(clock.buffer).setBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], ns, true);
+    this.#struct(IOCTL.SET_CLOCK, clock, "KVM_SET_CLOCK");
+  }
+
+  #number(request: number, argument: number, call: string): number {
+    return checked(ioctlNumber(this.descriptor, request, argument), call);
+  }
+
+  #struct(request: number, bytes: Uint8Array<ArrayBuffer>, call: string): void {
+    checked(ioctlBuffer(this.descriptor, request, bytes), call);
+  }
+
+  [Symbol.dispose](): void {
+    closeFile(this.descriptor);
+    this.#scratch.free();
+  }
+}

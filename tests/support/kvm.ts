@@ -1,0 +1,24 @@
+/** Tests that need `/dev/kvm`: skipped by name where there is none, and named after the KVM they ran on. */
+import { kvmObstacle } from "../../accel/select.ts";
+import { probeKvm } from "../../accel/kvm/probe.ts";
+
+const obstacle = await kvmObstacle();
+
+/** Which KVM the tests run on. */
+export const KVM_NAME: string = obstacle === undefined
+  ? `${probeKvm().isHardware ? "hardware" : "software"} ${probeKvm().module ?? "KVM"}`
+  : "no KVM here";
+
+/** Whether KVM can be used here. */
+export const hasKvm: boolean = obstacle === undefined;
+
+/** A test of the engine. */
+export function kvmTest(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({ name: `${name} [${KVM_NAME}]`, ignore: !hasKvm, fn });
+}
+
+/** A test of what only the processor's own virtualisation can do. */
+export function hardwareKvmTest(name: string, fn: () => void | Promise<void>): void {
+  const ignore = !hasKvm || !probeKvm().isHardware;
+  Deno.test({ name: `${name} [${KVM_NAME}${ignore ? "; needs a hardware one" : ""}]`, ignore, fn });
+}
