@@ -9,6 +9,18 @@ export interface VirtualOptions {
   readonly cpu?: number;
 }
 
+/** A span of RAM itself, not copied: to be read only, and only until the machine moves or is closed. */
+export interface RamView {
+  /** Guest-physical address of its first byte. */
+  readonly base: number;
+  /** The bytes. */
+  readonly u8: Uint8Array;
+  /** The same as 32-bit words, in host order. */
+  readonly i32: Int32Array;
+  /** The same at any alignment. */
+  readonly view: DataView;
+}
+
 /** The memory of a machine that stands still. */
 export class GuestMemory {
   readonly #machine: Machine;
@@ -28,6 +40,12 @@ export class GuestMemory {
   /** Bytes of RAM. */
   get size(): number {
     return this.#machine.ram.size;
+  }
+
+  /** RAM as it is, ascending by address: for those who look for something in all of it. */
+  views(): readonly RamView[] {
+    this.#assertOpen();
+    return [this.#machine.ram];
   }
 
   /** Copies bytes out of RAM. @throws {InputError} when the span is not wholly in RAM. */
