@@ -40,7 +40,7 @@ export type { FaultClass } from "./harness/faults/rule.ts";
 export type { FaultEvent } from "./harness/faults/rules/machine.ts";
 export type { CrashFrame } from "./harness/faults/stack.ts";
 export type { FaultHost, FaultOptions } from "./harness/faults/faults.ts";
-export type { GuestMemory, VirtualOptions } from "./harness/guest_memory.ts";
+export type { GuestMemory, RamView, VirtualOptions } from "./harness/guest_memory.ts";
 export type { Pattern } from "./harness/matching/stream_matcher.ts";
 export type { EngineInfo, ExitOptions, Vm } from "./harness/vm.ts";
 export type { EngineChoice } from "./accel/select.ts";
