@@ -93,7 +93,9 @@ export class AddressSpace {
   view(address: bigint, length: number): Uint8Array {
     const physical = this.physical(address);
     if (physical === undefined) throw this.#unmapped(address);
-    const left = this.#tables ? this.#tables.bytesLeft : Number(this.#image.end - BigInt.asUintN(64, address));
+    const left = this.#tables
+      ? this.#tables.bytesLeft
+      : Number(this.#image.end - BigInt.asUintN(64, address));
     const span = this.#memory.span(physical, 1);
     if (!span) {
       throw new KernelInsightError(
@@ -129,7 +131,9 @@ export class AddressSpace {
 
   #unmapped(address: bigint): KernelInsightError {
     if (this.#tables) {
-      return new KernelInsightError(`Kernel address ${hex(address)} is not mapped in the kernel's page tables.`);
+      return new KernelInsightError(
+        `Kernel address ${hex(address)} is not mapped in the kernel's page tables.`,
+      );
     }
     const { start, end, rootTable } = this.#image;
     const why = rootTable === undefined

@@ -63,7 +63,11 @@ export function* findKallsyms(spans: readonly RamView[]): Generator<KallsymsTabl
   const budget = { steps: MAX_STEPS };
   let candidates = 0;
   for (const span of spans) {
-    for (let word = nextLandmark(span.i32, 0); word >= 0; word = nextLandmark(span.i32, word + STRIDE_WORDS)) {
+    for (
+      let word = nextLandmark(span.i32, 0);
+      word >= 0;
+      word = nextLandmark(span.i32, word + STRIDE_WORDS)
+    ) {
       const letterA = firstLetter(span.u8, word * 4);
       if (letterA < 0) continue;
       const tokens = tokensAround(span, letterA);
@@ -229,7 +233,9 @@ function plausible({ span, count, offsets, relativeBase }: KallsymsTables): bool
   let before = -1;
   const step = Math.max(1, count >> 10);
   for (let i = 0; i < count; i += step) {
-    const place = absolute ? -1 - view.getInt32(offsets + 4 * i, true) : view.getUint32(offsets + 4 * i, true);
+    const place = absolute
+      ? -1 - view.getInt32(offsets + 4 * i, true)
+      : view.getUint32(offsets + 4 * i, true);
     // Absolute ones come first; they are below every address that counts from the base.
     if (absolute && place < 0) continue;
     if (place < before) return false;
