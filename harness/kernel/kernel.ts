@@ -63,14 +63,6 @@ export class Kernel {
   /**
    * A symbol by its name; of several static ones, the one at the lowest address.
    *
-   * @example
-   * ```ts
-   * import type { Vm } from "../../mod.ts";
-   *
-   * declare const vm: Vm;
-   * vm.kernel.symbol("linux_banner").text(); // "Linux version 6.12.…"
-   * vm.kernel.symbol("jiffies").value();
-   * ```
    * @throws {KernelInsightError} when the kernel has none of that name.
    */
   symbol(name: string): KernelSymbol {
