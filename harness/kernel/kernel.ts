@@ -10,7 +10,10 @@ import { KERNEL_ARCHS, type KernelArch } from "./arch/arch.ts";
 import { KernelInsightError } from "./kernel_insight_error.ts";
 import { KernelSymbol } from "./kernel_symbol.ts";
 import { type LocatedKernel, locateKernel } from "./locate.ts";
+import { type LogEntry, readLog } from "./log.ts";
+import { logLayout } from "./log_layout.ts";
 import { PhysicalMemory } from "./physical_memory.ts";
+import { VmcoreInfo } from "./vmcoreinfo.ts";
 
 /** The machine whose kernel is looked at. */
 export interface KernelTarget {
@@ -24,6 +27,8 @@ export interface KernelTarget {
   readonly symbols?: SymbolTable;
 }
 
+/** Bytes of VMCOREINFO; the kernel has a page for it, of at most 64 KiB. */
+const MAX_INFO_BYTES = 1 << 16;
 const UPPER_HALF = 1n << 63n;
 
 /** The Linux kernel of a guest. */
@@ -114,6 +119,38 @@ export class Kernel {
     const { memory } = this;
     const saved = memory.value(this.symbol("saved_command_line").address, 8);
     return saved === 0n ? this.findSymbol("boot_command_line")?.text() ?? "" : memory.text(saved);
+  }
+
+  /**
+   * The kernel's log, the oldest message first: from its first one on, whether there is a console or not, and after
+   * the kernel's death.
+   *
+   * @throws {KernelInsightError} without a kernel, or without a log in it.
+   */
+  log(): LogEntry[] {
+    const { memory } = this;
+    const info = this.#vmcoreInfo();
+    const pointer = info?.symbol("prb") ?? this.symbols.lookup("prb")?.address;
+    if (pointer === undefined) {
+      throw new KernelInsightError(
+        "This kernel has no log that can be read: it is older than Linux 5.10 or was built without CONFIG_PRINTK, " +
+          "or its symbols are not complete. Symbols and memory can be read all the same.",
+      );
+    }
+    return readLog(memory, memory.value(pointer, 8), logLayout(info));
+  }
+
+  /** What the kernel tells of its structs; undefined before it has written it, or where it is damaged. */
+  #vmcoreInfo(): VmcoreInfo | undefined {
+    const { memory } = this;
+    const pointer = this.symbols.lookup("vmcoreinfo_data");
+    try {
+      const text = pointer && memory.value(pointer.address, 8);
+      return text ? new VmcoreInfo(memory.text(text, MAX_INFO_BYTES)) : undefined;
+    } catch (error) {
+      if (error instanceof KernelInsightError) return undefined;
+      throw error;
+    }
   }
 
   #physical(): PhysicalMemory {

@@ -4,8 +4,6 @@
  * `Documentation/admin-guide/kdump/vmcoreinfo.rst`: lines of text such as `OFFSET(prb_desc.state_var)=0`.
  */
 
-/** Bytes of the text; the kernel has a page for it. */
-const MAX_BYTES = 1 << 16;
 const MAX_LINES = 4096;
 
 /** What its lines say. */
@@ -14,7 +12,7 @@ export class VmcoreInfo {
 
   /** Reads the text; lines that are none of its are passed over. */
   constructor(text: string) {
-    for (const line of text.slice(0, MAX_BYTES).split("\n", MAX_LINES)) {
+    for (const line of text.split("\n", MAX_LINES)) {
       const equals = line.indexOf("=");
       if (equals > 0) this.#entries.set(line.slice(0, equals), line.slice(equals + 1));
     }
