@@ -4,7 +4,6 @@
  * `kallsyms_sym_address`.
  */
 import { SymbolTable } from "../symbols/symbol_table.ts";
-import { SymbolTableBuilder } from "../symbols/symbol_table_builder.ts";
 import { hasAbsolute, type KallsymsTables } from "./kallsyms_tables.ts";
 
 /** Bytes of all names together; a kernel's are a few million. */
@@ -13,7 +12,7 @@ const MAX_POOL_BYTES = 1 << 26;
 const MAX_NAME_BYTES = 512;
 const UNKNOWN_TYPE = 0x3f;
 
-/** The columns as kallsyms orders them: by address, unless somebody has tampered with it. */
+/** The columns, in the order of addresses as kallsyms has them. */
 interface Decoded {
   readonly high: Uint32Array;
   readonly low: Uint32Array;
@@ -23,15 +22,12 @@ interface Decoded {
   readonly pool: Uint8Array;
 }
 
-/** The symbols; undefined when the names are no kernel's. */
+/** The symbols; undefined when they are no kernel's. */
 export function decodeKallsyms(tables: KallsymsTables): SymbolTable | undefined {
   const { count } = tables;
-  const names = decodeNames(tables);
-  if (!names) return undefined;
   const addresses = decodeAddresses(tables);
-  const columns = { ...names, ...addresses };
-  if (!ascending(columns)) return sorted(columns);
-  return new SymbolTable({ ...columns, count, sizes: new Uint32Array(count) });
+  const names = ascending(addresses) ? decodeNames(tables) : undefined;
+  return names && new SymbolTable({ ...names, ...addresses, count, sizes: new Uint32Array(count) });
 }
 
 function decodeNames(
@@ -89,17 +85,9 @@ function decodeAddresses(
   return { high, low };
 }
 
-function ascending({ high, low }: Decoded): boolean {
+function ascending({ high, low }: Pick<Decoded, "high" | "low">): boolean {
   for (let i = 1; i < high.length; i++) {
     if (high[i] < high[i - 1] || (high[i] === high[i - 1] && low[i] < low[i - 1])) return false;
   }
   return true;
-}
-
-function sorted({ high, low, types, nameStarts, nameEnds, pool }: Decoded): SymbolTable {
-  const builder = new SymbolTableBuilder(high.length);
-  for (let i = 0; i < high.length; i++) {
-    builder.addBytes(pool, nameStarts[i], nameEnds[i], high[i], low[i], 0, types[i]);
-  }
-  return builder.build();
 }
