@@ -6,13 +6,20 @@
 import type { RamView } from "../guest_memory.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import { AddressSpace } from "./address_space.ts";
+import { Btf } from "./btf/btf.ts";
+import type { GuestValue, TypedValue } from "./btf/typed_value.ts";
 import { KERNEL_ARCHS, type KernelArch } from "./arch/arch.ts";
 import { KernelInsightError } from "./kernel_insight_error.ts";
 import { KernelSymbol } from "./kernel_symbol.ts";
 import { type LocatedKernel, locateKernel } from "./locate.ts";
 import { type LogEntry, readLog } from "./log.ts";
 import { logLayout } from "./log_layout.ts";
+import { type GuestModule, readModules } from "./modules.ts";
+import { type GuestMount, readMounts } from "./mounts.ts";
 import { PhysicalMemory } from "./physical_memory.ts";
+import { type GuestTask, readTasks } from "./tasks.ts";
+import { KernelTypes } from "./types.ts";
+import { readUptime } from "./uptime.ts";
 import { VmcoreInfo } from "./vmcoreinfo.ts";
 
 /** The machine whose kernel is looked at. */
@@ -37,6 +44,7 @@ export class Kernel {
   #moment: number | undefined;
   #located: LocatedKernel | undefined;
   #space: AddressSpace | undefined;
+  #typed: KernelTypes | undefined;
 
   /** Made with the machine; looks at nothing yet. */
   constructor(target: KernelTarget) {
@@ -95,13 +103,59 @@ export class Kernel {
   }
 
   /**
-   * Copies bytes of kernel memory.
+   * The value at a path into a variable, as C writes it: `kernel.read("init_task.comm")`, `"init_task.mm->pgd"`.
    *
-   * @param address Virtual, of the kernel's half.
-   * @throws {KernelInsightError} where nothing is mapped.
+   * @throws {KernelInsightError} without a kernel, its BTF, or memory there.
+   * @throws {InputError} for a path that leads nowhere.
    */
-  read(address: bigint, length: number): Uint8Array {
-    return this.memory.read(address, length);
+  read(path: string): GuestValue {
+    return this.#types().read(path);
+  }
+
+  /** A variable with its type. @throws As {@linkcode Kernel.read}. */
+  variable(name: string): TypedValue {
+    return this.#types().variable(name);
+  }
+
+  /**
+   * A place in kernel memory as a type: `kernel.at("my_list", "struct list_head")`.
+   *
+   * @param where A symbol, or a virtual address.
+   * @throws As {@linkcode Kernel.read}.
+   */
+  at(where: string | bigint, type: string): TypedValue {
+    return this.#types().at(where, type);
+  }
+
+  /**
+   * The structs of a list: `kernel.list("super_blocks", "struct super_block", "s_list")`.
+   *
+   * @param head The symbol of its `struct list_head`.
+   * @param member The `struct list_head` in the structs by which they are linked.
+   * @throws As {@linkcode Kernel.read}.
+   */
+  list(head: string, type: string, member: string): TypedValue[] {
+    return Array.from(this.#types().list(head, type, member));
+  }
+
+  /** Every process and thread but the idle ones. @throws As {@linkcode Kernel.read}. */
+  tasks(): GuestTask[] {
+    return readTasks(this.#types());
+  }
+
+  /** Every mount of the first process's namespace, the root first. @throws As {@linkcode Kernel.read}. */
+  mounts(): GuestMount[] {
+    return readMounts(this.#types());
+  }
+
+  /** Every module, as `lsmod` lists them. @throws As {@linkcode Kernel.read}. */
+  modules(): GuestModule[] {
+    return readModules(this.#types());
+  }
+
+  /** Seconds since the kernel started, as of its last timer tick. @throws As {@linkcode Kernel.read}. */
+  uptime(): number {
+    return readUptime(this.#types());
   }
 
   /** What the kernel says of itself first: `Linux version 6.12.… (…) … #1 SMP …`. */
@@ -153,6 +207,25 @@ export class Kernel {
     }
   }
 
+  /** Typed access, by the BTF that the kernel has in its own memory. */
+  #types(): KernelTypes {
+    const { memory } = this;
+    if (this.#typed) return this.#typed;
+    const start = this.findSymbol("__start_BTF")?.address;
+    const stop = this.findSymbol("__stop_BTF")?.address;
+    if (start === undefined || stop === undefined || stop <= start) {
+      throw new KernelInsightError(
+        "This kernel has no BTF: it was built without CONFIG_DEBUG_INFO_BTF. symbol(), symbolize() and log() work.",
+      );
+    }
+    const bytes = memory.read(start, Number(stop - start));
+    return this.#typed = new KernelTypes({
+      btf: new Btf(bytes),
+      memory: { read: (address, length) => this.memory.read(address, length) },
+      address: (name) => this.symbol(name).address,
+    });
+  }
+
   #physical(): PhysicalMemory {
     return new PhysicalMemory(this.#target.memory.views());
   }
@@ -162,7 +235,7 @@ export class Kernel {
     const moment = this.#target.moment();
     if (moment !== this.#moment) {
       this.#space = undefined;
-      if (this.#located && !this.#located.stillThere()) this.#located = undefined;
+      if (this.#located && !this.#located.stillThere()) this.#located = this.#typed = undefined;
     }
     this.#located ??= locateKernel(physical, KERNEL_ARCHS[this.#target.arch], this.#target.symbols);
     this.#moment = moment;
