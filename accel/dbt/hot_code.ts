@@ -29,10 +29,10 @@ const LEAST_WATCHED = 0.25;
 /** Longest trace, in guest instructions. */
 const MAX_TRACE = 160;
 /** A trace of a region goes on around loops and past the beginnings of others until it is this long. */
-const ENOUGH = 24;
+const ENOUGH = 40;
 /** Most traces in a region, and most guest instructions in all of them together. */
 const MOST_TRACES = 24;
-const MOST_INSTRUCTIONS = 1000;
+const MOST_INSTRUCTIONS = 1200;
 /** Slots a region carries in registers, at most. */
 const MOST_CARRIED = 7;
 /** A loop that is left in more than this part of its rounds is a short one. */

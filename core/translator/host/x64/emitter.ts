@@ -84,7 +84,6 @@ export class Emitter {
     this.pcHi = pcHi;
     this.instruction = 0;
     this.cold.clear();
-    this.groups.clear();
     const entry = asm.pos;
     const last = ir.length - 1;
     const wide = this.#emitGuards();
@@ -109,10 +108,12 @@ export class Emitter {
     const { ir, asm, alloc, pcLo, pcHi } = this;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
     if (loops && effort === EMIT_HOT && !this.#region && this.#streams.find()) {
+      this.groups.clear();
       this.#emitStreams(last);
       return;
     }
-    if (effort !== EMIT_CAREFUL) this.groups.find();
+    if (effort === EMIT_CAREFUL) this.groups.clear();
+    else this.groups.find();
     alloc.begin();
     if (this.#region) {
       alloc.enterRegion(this.#region.slots, this.#region.set);
