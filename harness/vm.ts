@@ -3,7 +3,7 @@
  * stands still and can be looked at.
  */
 import type { Timer } from "../core/clock.ts";
-import type { Arch } from "./boards.ts";
+import { type Arch, BOARDS } from "./boards.ts";
 import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
 import { formatNs, shorten } from "./format.ts";
 import { Console, type ConsoleHost, type ConsoleOptions } from "./console.ts";
@@ -19,6 +19,7 @@ import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { Keyboard } from "./keyboard.ts";
+import { Shell, type ShellOptions } from "./shell/shell.ts";
 import { Timeline } from "./timeline.ts";
 
 /** What {@linkcode boot} tells a machine about itself. */
@@ -31,6 +32,8 @@ export interface VmFacts {
   readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
+  /** How the shell works. */
+  readonly shell: ShellOptions | undefined;
   /** Where reports of failures go. */
   readonly report: ReportSetting;
   /** Classes of faults, where they are not the table's. */
@@ -63,6 +66,8 @@ export class Vm implements AsyncDisposable {
   readonly console: Console;
   /** Guest memory. */
   readonly memory: GuestMemory;
+  /** Runs commands in the guest. */
+  readonly shell: Shell;
   /** What happened so far. */
   readonly timeline: Timeline;
   /** The guest's crashes: what came, what is expected, and what each kind does to a wait. */
@@ -115,8 +120,23 @@ export class Vm implements AsyncDisposable {
       typed: (text) => this.timeline.add("type", text),
       passed: (wanted) => this.#passed(wanted),
     }, keyboard);
+    this.shell = new Shell(
+      {
+        driver,
+        console: this.console,
+        line: this.#serial[1],
+        report: () => this.report(),
+        failure: (wanted, exit, nearestMiss) => this.#failure(wanted, exit, nearestMiss),
+        passed: (wanted) => this.#passed(wanted),
+        reported: (error) => this.#reported(error),
+        event: (kind, text) => this.timeline.add(kind, text),
+      },
+      BOARDS[facts.arch].shellLine,
+      facts.shell,
+    );
     driver.onSlice = () => this.#serial.forEach((line) => line.flush());
     driver.onReboot = () => {
+      this.shell.forget();
       this.timeline.add("reset", "the guest reset itself and starts over");
       this.faults.event("reset");
     };
@@ -270,6 +290,7 @@ export class Vm implements AsyncDisposable {
     this.#driver.reset();
     this.#resets++;
     this.faults.event("reset");
+    this.shell.forget();
     this.timeline.add("reset", "the test pressed reset");
   }
 
