@@ -315,9 +315,8 @@ export class Vm implements AsyncDisposable {
         const symbol = ifReadable(() => this.kernel.symbolize(cpu.pc));
         return { ...cpu.position(), ...(symbol !== undefined && { symbol }) };
       }),
-      kernelLog: readableLog(this.kernel)?.slice(-MAX_LOG_LINES).map((entry) =>
-        shorten(logLine(entry), MAX_LINE)
-      ),
+      kernelLog: readableLog(this.kernel)?.filter(({ level }) => level < DEBUG_LEVEL).slice(-MAX_LOG_LINES)
+        .map((entry) => shorten(logLine(entry), MAX_LINE)),
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
@@ -401,6 +400,8 @@ export class Vm implements AsyncDisposable {
 
 /** Characters of a reproduction's steps. */
 const MAX_STEPS = 4000;
+/** Syslog level of what consoles leave out, too. */
+const DEBUG_LEVEL = 7;
 /** Lines of the kernel's log in a report. */
 const MAX_LOG_LINES = 30;
 /** Characters of a line in a report. */
