@@ -1,7 +1,7 @@
 /**
- * Memory as a Linux kernel addresses it, whatever its vCPUs do at the moment. Where the kernel's image lies is
- * known from how it was found; the rest follows from the kernel's own page tables, which are trusted once they
- * map the image to where it is. Before that, very early in a boot, the image is all that can be read.
+ * Memory as a Linux kernel addresses it, whatever its vCPUs do at the moment. The kernel's image lies in one piece,
+ * and where is known from how it was found. The rest follows from the kernel's own page tables, which are trusted
+ * once they map the image to where it is. Before that, very early in a boot, the image is all that can be read.
  */
 import type { KernelArchRow } from "./arch/arch.ts";
 import { KernelInsightError } from "./kernel_insight_error.ts";
@@ -61,10 +61,9 @@ export class AddressSpace {
 
   /** The physical address of a virtual one; undefined where nothing is mapped. */
   physical(address: bigint): number | undefined {
-    if (this.#tables) return this.#tables.translate(address);
-    const { start, end, offset } = this.#image;
-    const virtual = BigInt.asUintN(64, address);
-    return virtual >= start && virtual < end ? Number(virtual + offset) : undefined;
+    return this.#imageLeft(address) > 0
+      ? Number(BigInt.asUintN(64, address) + this.#image.offset)
+      : this.#tables?.translate(address);
   }
 
   /**
@@ -127,6 +126,13 @@ export class AddressSpace {
     }
     const decoder = new TextDecoder();
     return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join("") + decoder.decode();
+  }
+
+  /** Bytes from an address to the end of the image; 0 outside of it. */
+  #imageLeft(address: bigint): number {
+    const { start, end } = this.#image;
+    const virtual = BigInt.asUintN(64, address);
+    return virtual >= start && virtual < end ? Number(end - virtual) : 0;
   }
 
   #unmapped(address: bigint): KernelInsightError {

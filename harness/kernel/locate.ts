@@ -31,6 +31,10 @@ const MAX_IMAGE_BYTES = 1n << 30n;
 /** Symbols of an image's beginning: of those there are, the lowest counts. */
 const FIRST_SYMBOLS = ["_text", "_stext", "_start", "_head", "startup_64"];
 const UPPER_HALF = 1n << 63n;
+/** Symbols by which it is told whether two tables are of one kernel. */
+const SAMPLES = 100;
+/** Not all need to be in both: kallsyms leaves some out, and a given table may be of functions alone. */
+const SAME_SHARE = 0.5;
 
 /**
  * The kernel in RAM.
@@ -44,6 +48,7 @@ export function locateKernel(
   given: SymbolTable | undefined,
 ): LocatedKernel {
   let unplaced: LocatedKernel | undefined;
+  let refused = false;
   for (const tables of findKallsyms(memory.spans)) {
     const own = decodeKallsyms(tables);
     if (!own) continue;
@@ -52,8 +57,9 @@ export function locateKernel(
     const located = { symbols: symbols ?? own, image, stillThere: unchanged(tables) };
     if (image) return located;
     if (symbols) unplaced ??= located;
+    else refused = true;
   }
-  const placed = given && findByBanner(memory, row, given);
+  const placed = given && !refused ? findByBanner(memory, row, given) : undefined;
   if (placed) return placed;
   if (unplaced && !given) return unplaced;
   throw new KernelInsightError(
@@ -64,10 +70,20 @@ export function locateKernel(
   );
 }
 
-/** The symbols given, where those found in RAM say they are. */
+/** The symbols given, where those found in RAM say they are; undefined when they are another kernel's. */
 function movedLike(given: SymbolTable, own: SymbolTable): SymbolTable | undefined {
   const linked = given.lookup("_stext"), running = own.lookup("_stext");
-  return linked && running && given.moved(running.address - linked.address);
+  if (!linked || !running) return undefined;
+  const moved = given.moved(running.address - linked.address);
+  const step = Math.max(1, Math.floor(own.size / SAMPLES));
+  let same = 0, looked = 0;
+  for (let i = 0; i < own.size; i += step) {
+    const symbol = own.at(i);
+    if (symbol.address < running.address) continue; // per-CPU offsets
+    looked++;
+    if (moved.lookupAll(symbol.name).some(({ address }) => address === symbol.address)) same++;
+  }
+  return same >= looked * SAME_SHARE ? moved : undefined;
 }
 
 /** Where the image is whose tables were found at a place in RAM. */

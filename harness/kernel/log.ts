@@ -43,6 +43,9 @@ const FINALIZED = 2n;
 const CALLER_IS_CPU = 0x8000_0000;
 const UPPER_HALF = 1n << 63n;
 
+/** What a log is read from. */
+export type LogMemory = Pick<AddressSpace, "read" | "value">;
+
 /** The rings of a log. */
 interface Rings {
   readonly countBits: number;
@@ -62,7 +65,7 @@ interface Rings {
  * @param ring Address of the `struct printk_ringbuffer`.
  * @throws {KernelInsightError} when it is none.
  */
-export function readLog(memory: AddressSpace, ring: bigint, layout: LogLayout): LogEntry[] {
+export function readLog(memory: LogMemory, ring: bigint, layout: LogLayout): LogEntry[] {
   const rings = readRings(memory, ring, layout);
   const { countBits, tailId, records } = rings;
   const descs = viewOf(ringBytes(memory, rings.descs, layout.descBytes, countBits, tailId, records));
@@ -103,7 +106,7 @@ export function formatLog(entries: readonly LogEntry[]): string {
   }).join("");
 }
 
-function readRings(memory: AddressSpace, ring: bigint, layout: LogLayout): Rings {
+function readRings(memory: LogMemory, ring: bigint, layout: LogLayout): Rings {
   const at = (offset: number, size: number) => memory.value(ring + BigInt(offset), size);
   const descRing = layout.descRing;
   const countBits = Number(at(descRing + layout.countBits, 4));
@@ -146,7 +149,7 @@ function readRings(memory: AddressSpace, ring: bigint, layout: LogLayout): Rings
 
 /** `count` elements of a ring of 2^bits, from number `first` on, in a row. */
 function ringBytes(
-  memory: AddressSpace,
+  memory: LogMemory,
   base: bigint,
   elementBytes: number,
   bits: number,

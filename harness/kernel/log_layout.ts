@@ -38,8 +38,24 @@ export interface LogLayout {
 /** The places where `text_data_ring` has been, the latest first. */
 export const TEXT_RING_PLACES: readonly number[] = [48, 40];
 
-/** The layout, as far as the kernel tells it. */
+/** Bytes of a descriptor, or of what is known of a record; larger ones are no kernel's. */
+const MAX_ELEMENT_BYTES = 512;
+
+/** The layout: the one the kernel tells, unless that cannot be, and the usual one where it tells nothing. */
 export function logLayout(info: VmcoreInfo | undefined): LogLayout {
+  const told = layoutOf(info);
+  return isPossible(told) ? told : layoutOf(undefined);
+}
+
+/** Whether the members are inside of their structs: VMCOREINFO may be damaged. */
+function isPossible(layout: LogLayout): boolean {
+  const { descBytes, infoBytes } = layout;
+  return descBytes <= MAX_ELEMENT_BYTES && infoBytes <= MAX_ELEMENT_BYTES &&
+    Math.max(layout.state, layout.textBegin, layout.textNext) + 8 <= descBytes &&
+    Math.max(layout.sequence, layout.time, layout.caller, layout.textLength) + 8 <= infoBytes;
+}
+
+function layoutOf(info: VmcoreInfo | undefined): LogLayout {
   const offset = (member: string, otherwise: number) => info?.offset(member) ?? otherwise;
   const text = offset("prb_desc.text_blk_lpos", 8);
   return {
