@@ -43,7 +43,7 @@ linux(
     while (vm.cpu(0).register("satp") === 0n) await vm.run({ for: guest("10us") });
     assertEquals([banner(), kernel.memory.tablesReady], ["Linux version", false]);
     assertThrows(
-      () => kernel.read(0xff60000000000000n, 8),
+      () => kernel.memory.read(0xff60000000000000n, 8),
       KernelInsightError,
       "not set up its page tables yet",
     );

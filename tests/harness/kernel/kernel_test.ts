@@ -59,7 +59,7 @@ Deno.test("symbols tell address, size, bytes, text and value", () => {
   assertEquals([answer.value(1), answer.bytes(1).length], [42n, 1]);
   assertEquals([kernel.banner(), kernel.release()], [BANNER.trimEnd(), "6.1.0-test"]);
   assertEquals(kernel.cmdline(), "console=ttyS0 quiet");
-  assertEquals(kernel.read(answer.address, 1), new Uint8Array([42]));
+  assertEquals(kernel.memory.read(answer.address, 1), new Uint8Array([42]));
 });
 
 Deno.test("addresses get their symbols; those of programs have none", () => {
