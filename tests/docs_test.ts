@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { debianGuest } from "../fixtures/debian.ts";
-import { KERNELS_DIR } from "../fixtures/kernels.ts";
+import { kernelsDir } from "../fixtures/kernels.ts";
 import { hasCommand } from "./support/guest_machines.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
@@ -37,8 +37,8 @@ function examplesOf(page: string): Example[] {
 /** Makes a folder with the files that the examples name, and the examples themselves; returns it. */
 function exampleFolder(): string {
   const folder = Deno.makeTempDirSync({ prefix: "bootwright-docs-" });
-  for (const { name } of Deno.readDirSync(KERNELS_DIR)) {
-    if (name.endsWith(".elf")) Deno.copyFileSync(join(KERNELS_DIR, name), join(folder, name));
+  for (const { name } of Deno.readDirSync(kernelsDir("riscv64"))) {
+    if (name.endsWith(".elf")) Deno.copyFileSync(join(kernelsDir("riscv64"), name), join(folder, name));
   }
   if (debian) {
     Deno.symlinkSync(debian.kernel, join(folder, "Image"));
