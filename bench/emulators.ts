@@ -36,7 +36,7 @@ export const PERMISSIONS: readonly string[] = [
 
 const QEMU: Readonly<Record<ArchitectureName, readonly string[]>> = {
   riscv64: ["qemu-system-riscv64", "-M", "virt"],
-  x86_64: ["qemu-system-x86_64", "-M", "microvm"],
+  x86_64: ["qemu-system-x86_64", "-M", "q35"],
 };
 
 /** Bootwright's bundled command line, run by this Deno. */

@@ -110,10 +110,12 @@ export function deniedText(file: { mode: number; group: number } | undefined, gr
     : `${KVM_DEVICE} may not be opened by this user (mode ${permissions}, group ${group}).`;
 }
 
-const WARM_UP_NS = 2e6, MEASURED_NS = 10e6;
+const WARM_UP_NS = 2e6, MEASURED_NS = 5e6;
+/** Tries before hardware is given up: the host may do something else in the middle of one. */
+const TRIES = 6;
 const CODE = 0x1000, PAGE_TABLES = 0x2000, RAM_BYTES = 8 * PAGE_SIZE;
 
-/** Counts what a loop in 64-bit mode does in some milliseconds: `1: inc rax; jmp 1b`. */
+/** Counts what a loop in 64-bit mode does in some milliseconds: `1: inc rax; jmp 1b`. The best of some tries. */
 function timeRing0(): number {
   using resources = new DisposableStack();
   const system = resources.use(new KvmSystem());
@@ -151,9 +153,13 @@ function timeRing0(): number {
     return (performance.now() - since) / 1e3;
   };
   runFor(WARM_UP_NS);
-  const before = vcpu.get("kvm_regs").rax as bigint;
-  const seconds = runFor(MEASURED_NS);
-  return 2 * Number((vcpu.get("kvm_regs").rax as bigint) - before) / seconds;
+  let best = 0;
+  for (let i = 0; i < TRIES && best < HARDWARE_SPEED; i++) {
+    const before = vcpu.get("kvm_regs").rax as bigint;
+    const seconds = runFor(MEASURED_NS);
+    best = Math.max(best, 2 * Number((vcpu.get("kvm_regs").rax as bigint) - before) / seconds);
+  }
+  return best;
 }
 
 const PRESENT_WRITABLE = 3n, LARGE_PAGE = 0x80n;

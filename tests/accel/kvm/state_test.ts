@@ -80,7 +80,8 @@ for (const mode of ["real", "protected", "long", "user"] as const) {
 
 /** What of a state time changes by itself. */
 function lasting(state: KvmMachineState) {
-  const TIME_MSRS = [0x10, 0x3b, 0x6e0];
+  // The counter, its adjustment and deadline; Hyper-V's run time and reference time.
+  const TIME_MSRS = [0x10, 0x3b, 0x6e0, 0x4000_0010, 0x4000_0020];
   const withoutTime = state.vcpus.map((vcpu) => ({
     ...vcpu,
     // The APIC timer's current count.

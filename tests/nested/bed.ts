@@ -1,0 +1,195 @@
+/**
+ * A computer with hardware virtualisation, for hosts that have none: QEMU emulates an AMD processor with SVM and
+ * nested paging, Debian's kernel runs on it with `kvm-amd`, and Deno runs this project in its user space. The
+ * initramfs holds Deno, the shared libraries that it needs and the project's files; nothing is installed.
+ */
+import { join, relative } from "@std/path";
+import { charDevice, type CpioEntry, directory, file, symlink, writeCpio } from "../../fixtures/cpio.ts";
+import { type DebianGuest, guestDir } from "../../fixtures/debian.ts";
+import { readModules } from "../../fixtures/modules.ts";
+
+/** The project's root. */
+const ROOT = join(import.meta.dirname!, "..", "..");
+/** What of the project goes along. */
+const FOLDERS = ["accel", "bench", "core", "fixtures", "harness", "tests"];
+const FILES = ["deno.json", "deno.lock", "mod.ts"];
+
+/** Where things are in there. */
+const PROJECT = "project", DENO_DIR = "deno_dir";
+
+/** What is run in there. */
+export interface BedOptions {
+  readonly guest: DebianGuest;
+  /** Arguments of `deno`, with the project as working directory. */
+  readonly args: readonly string[];
+  /** More files, by their path in there. @default none */
+  readonly files?: Readonly<Record<string, Uint8Array | string>>;
+  /** Environment variables. @default none */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The bed's script: loads KVM, runs Deno, and ends the machine with Deno's exit code. */
+function initScript({ args, env = {} }: BedOptions): string {
+  const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  const variables = Object.entries({ HOME: "/root", DENO_DIR: `/${DENO_DIR}`, NO_COLOR: "1", ...env });
+  return `#!/bin/sh
+b=/bin/busybox
+$b mount -t proc proc /proc
+$b mount -t sysfs sysfs /sys
+$b mount -t devtmpfs devtmpfs /dev
+$b mkdir -p /tmp /dev/shm /root
+$b mount -t tmpfs tmpfs /tmp
+$b mount -t tmpfs tmpfs /dev/shm
+$b mkdir /tmp/out
+while read -r module; do $b insmod "/lib/modules/$module.ko" || echo "no $module"; done </etc/modules
+${variables.map(([name, value]) => `export ${name}=${quote(value)}`).join("\n")}
+cd /${PROJECT}
+# Through a pipe: on a terminal Deno writes lines twice.
+{ /bin/deno ${args.map(quote).join(" ")} 2>&1; echo "BED-EXIT $?"; } | $b cat
+for file in /tmp/out/*; do
+  [ -e "$file" ] && { echo "BED-FILE \${file##*/}"; $b cat "$file"; echo "BED-END"; }
+done
+$b poweroff -f
+`;
+}
+
+/** Makes the initramfs. */
+export async function bedInitramfs(options: BedOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const modules = await readModules(options.guest.modules, ["irqbypass", "ccp", "kvm", "kvm_amd"]);
+  const entries: CpioEntry[] = [
+    charDevice("dev/console", 5, 1),
+    charDevice("dev/null", 1, 3, 0o666),
+    file("bin/busybox", await Deno.readFile(options.guest.busybox), 0o755),
+    symlink("bin/sh", "busybox"),
+    file("bin/deno", await Deno.readFile(Deno.execPath()), 0o755),
+    file("init", initScript(options), 0o755),
+    file("etc/modules", modules.map(({ name }) => `${name}\n`).join("")),
+    ...modules.map(({ name, data }) => file(`lib/modules/${name}.ko`, data)),
+    ...await libraries(Deno.execPath()),
+    ...await projectFiles(),
+    ...await npmPackages(),
+    ...await guestFiles(options.guest),
+    ...Object.entries(options.files ?? {}).map(([path, bytes]) => file(path, bytes)),
+  ];
+  return writeCpio([...folders(entries), ...entries]);
+}
+
+/** The folders that files are in, outermost first. */
+function folders(entries: readonly CpioEntry[]): CpioEntry[] {
+  const paths = new Set<string>(["dev", "proc", "sys", "tmp"]);
+  for (const { path } of entries) {
+    const parts = path.split("/");
+    for (let i = 1; i < parts.length; i++) paths.add(parts.slice(0, i).join("/"));
+  }
+  return [...paths].sort().map((path) => directory(path));
+}
+
+/** The shared libraries of a program, and what loads them, as `ldd` lists them. */
+async function libraries(program: string): Promise<CpioEntry[]> {
+  const { stdout } = await new Deno.Command("ldd", { args: [program] }).output();
+  const paths = [...new TextDecoder().decode(stdout).matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path]) =>
+    path
+  );
+  return await Promise.all(
+    paths.map(async (path) => file(path.slice(1), await Deno.readFile(path), 0o755)),
+  );
+}
+
+async function projectFiles(): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [];
+  const add = async (path: string) =>
+    void entries.push(file(`${PROJECT}/${relative(ROOT, path)}`, await Deno.readFile(path)));
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) await walk(path);
+      else if (isFile) await add(path);
+    }
+  };
+  for (const folder of FOLDERS) await walk(join(ROOT, folder));
+  for (const name of FILES) await add(join(ROOT, name));
+  return entries;
+}
+
+/** The real guest, where `debianGuest` finds it in there. */
+async function guestFiles({ arch }: DebianGuest): Promise<CpioEntry[]> {
+  const names = ["manifest.json", "kernel", "initrd.cpio", "busybox"];
+  return await Promise.all(
+    names.map(async (name) =>
+      file(`${PROJECT}/.cache/fixtures/${arch}/${name}`, await Deno.readFile(join(guestDir(arch), name)))
+    ),
+  );
+}
+
+/** The npm packages that the project imports, as Deno has them in its cache. */
+async function npmPackages(): Promise<CpioEntry[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout)) as { npmCache: string };
+  const { imports } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json"))) as {
+    imports: Record<string, string>;
+  };
+  const names = new Set(
+    Object.values(imports).map((target) => /^npm:((?:@[^/]+\/)?[^@/]+)/.exec(target)![1]),
+  );
+  // A bundler is not run in there, and is large.
+  names.delete("esbuild");
+  const entries: CpioEntry[] = [];
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) await walk(path);
+      else entries.push(file(`${DENO_DIR}/npm/${relative(npmCache, path)}`, await Deno.readFile(path)));
+    }
+  };
+  for await (const registry of Deno.readDir(npmCache)) {
+    const folder = join(npmCache, registry.name);
+    for await (const { name } of Deno.readDir(folder)) if (names.has(name)) await walk(join(folder, name));
+  }
+  return entries;
+}
+
+/** How a run in the bed ended. */
+export interface BedResult {
+  /** Deno's exit code; undefined when it never came to an end. */
+  readonly code: number | undefined;
+  /** Everything that the bed's console showed. */
+  readonly text: string;
+  /** What was left in `/tmp/out`, by name. Text only. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Runs the bed under QEMU. `onText` hears its console as it comes. */
+export async function runBed(
+  options: BedOptions & { readonly timeoutMs: number; readonly onText?: (text: string) => void },
+): Promise<BedResult> {
+  const dir = await Deno.makeTempDir();
+  try {
+    const initrd = join(dir, "initrd.cpio");
+    await Deno.writeFile(initrd, await bedInitramfs(options));
+    const child = new Deno.Command("qemu-system-x86_64", {
+      args: [
+        ...["-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt", "-smp", "2", "-m", "3G"],
+        ...["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio"],
+        ...["-kernel", options.guest.kernel, "-initrd", initrd],
+        ...["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
+      ],
+      ...{ stdin: "null", stdout: "piped", stderr: "null" },
+    }).spawn();
+    const watchdog = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
+    let text = "";
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (!text.includes("BED-EXIT")) options.onText?.(chunk);
+    }
+    await child.status;
+    clearTimeout(watchdog);
+    text = text.replaceAll("\r", "");
+    const code = /^BED-EXIT (\d+)/m.exec(text)?.[1];
+    const files = new Map(
+      [...text.matchAll(/^BED-FILE (.*)\n([^]*?)\nBED-END$/gm)].map(([, name, contents]) => [name, contents]),
+    );
+    return { code: code === undefined ? undefined : Number(code), text, files };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}

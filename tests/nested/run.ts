@@ -1,0 +1,37 @@
+/**
+ * `deno task test:kvm [--junit-path=FILE] [FILE…]`: runs tests in the nested test bed (`bed.ts`), by default those
+ * of the KVM engine. Ends with 0 (passed), 1 (failed), 3 (something is missing here) or 124 (took too long).
+ */
+import { debianGuest } from "../../fixtures/debian.ts";
+import { hasCommand } from "../support/guest_machines.ts";
+import { runBed } from "./bed.ts";
+
+const TIMEOUT_MS = 20 * 60_000;
+const DEFAULT_TESTS = ["tests/accel/kvm"];
+
+const guest = debianGuest("x86_64");
+if (guest === undefined || !hasCommand("qemu-system-x86_64")) {
+  console.error(
+    guest
+      ? "The test bed needs qemu-system-x86_64."
+      : "The test bed needs Debian's kernel: deno task fixtures --arch x86_64",
+  );
+  Deno.exit(3);
+}
+const junit = Deno.args.find((arg) => arg.startsWith("--junit-path="))?.slice("--junit-path=".length);
+const tests = Deno.args.filter((arg) => !arg.startsWith("--junit-path="));
+const since = performance.now();
+const { code, files } = await runBed({
+  guest,
+  args: [
+    ...["test", "--allow-all", "--no-check", "--cached-only", "--no-lock", "--junit-path=/tmp/out/junit.xml"],
+    ...(tests.length > 0 ? tests : DEFAULT_TESTS),
+  ],
+  env: { BOOTWRIGHT_KVM_MACHINES: "100" },
+  timeoutMs: TIMEOUT_MS,
+  onText: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
+});
+const report = files.get("junit.xml");
+if (junit !== undefined && report !== undefined) await Deno.writeTextFile(junit, report);
+console.log(`\nThe test bed took ${((performance.now() - since) / 1e3).toFixed(0)} s.`);
+Deno.exit(code ?? 124);
