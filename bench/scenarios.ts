@@ -7,7 +7,10 @@ import { type Emulator, type GuestSpec, PERMISSIONS } from "./emulators.ts";
 import { type Observation, observe, peakRss } from "./observe.ts";
 
 /** A scenario's name. */
-export type ScenarioName = "boot" | "programs" | "tiny" | "statistics";
+export type ScenarioName = "boot" | "programs" | "tiny" | "statistics" | HarnessPart;
+
+/** What `harness_figures.ts` measures, each a figure of its own. */
+export type HarnessPart = "watching" | "matching";
 
 /** One scenario. */
 export interface Scenario {
@@ -73,7 +76,27 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
       return observe([...command, arch, kernel, initrd, APPEND, BOOTED], { limitMs: BOOT_LIMIT_MS });
     },
   },
+  watching: harness("watching", "boots with and without waits and crash rules"),
+  matching: harness("matching", "console output against patterns and crash rules"),
 };
+
+/** A figure of the harness, measured in a process of its own. */
+function harness(part: HarnessPart, title: string): Scenario {
+  return {
+    title,
+    repeat: 1,
+    oursOnly: true,
+    run: () => {
+      const script = join(import.meta.dirname ?? "bench", "harness_figures.ts");
+      return observe([Deno.execPath(), "run", "--allow-all", script, part], { limitMs: BOOT_LIMIT_MS });
+    },
+  };
+}
+
+/** What {@linkcode harness} printed. */
+export function harnessFigure({ lines }: Observation, part: HarnessPart): number {
+  return JSON.parse(lines[0].text)[part];
+}
 
 /** The engine's counters that the "statistics" scenario printed. */
 export function engineStatistics({ lines }: Observation): Record<string, number> {

@@ -83,6 +83,14 @@ export interface BootOptions {
    * @default the table's classes
    */
   readonly faults?: Readonly<Record<string, FaultPolicy>>;
+  /**
+   * The folder in which a failed wait leaves a report (report.html, console, recording, machine state), or false
+   * for none.
+   *
+   * @default the environment's BOOTWRIGHT_REPORT ("off" for none), else "bootwright-report"; none where
+   * the permission to write there was not granted
+   */
+  readonly report?: string | false;
 }
 
 const MIN_TRANSCRIPT_BYTES = 4096;
@@ -102,6 +110,7 @@ const KNOWN_OPTIONS = [
   "transcriptBytes",
   "ansi",
   "faults",
+  "report",
 ];
 
 /**
@@ -155,6 +164,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
       },
       command: reproduceCommand(options),
       faults: options.faults ?? {},
+      report: options.report,
     });
   } catch (error) {
     throw translated(error);

@@ -73,10 +73,10 @@ export interface DialogueStep {
 export interface ConsoleHost {
   /** Moves the machine. */
   readonly driver: Driver;
-  /** The error of a wait that ended as `exit` says. */
-  failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError;
+  /** The error of a wait that ended as `exit` says; leaves a report. */
+  failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): Promise<BootwrightError>;
   /** Told of each wait that found what it wanted. @throws when the guest has failed meanwhile all the same. */
-  passed(wanted: string): void;
+  passed(wanted: string): Promise<void>;
   /** Told of each wait and each text typed, for the command that reproduces a failure. */
   record(step: "expect" | "send", text: string): void;
   /** Told of what happens on the console. */
@@ -115,6 +115,8 @@ export class Console {
   #patterns: readonly Pattern[] = [];
   readonly #input: SerialInput;
   readonly #recording = new Recording();
+  /** Who reads finished lines; says whether it has seen the last. */
+  #reader: ((line: string, atNs: number | undefined) => boolean) | undefined;
   /** Offset of the line that the guest is printing. */
   #lineStart = 0;
   /** Who takes the guest's bytes in place of this console. */
@@ -159,6 +161,11 @@ export class Console {
     return text.slice(start);
   }
 
+  /** Bytes that {@linkcode Console.bytes} lacks at its beginning, because there were too many. */
+  get droppedBytes(): number {
+    return this.#transcript.droppedBytes;
+  }
+
   /** The last `count` lines, the unfinished one included. */
   lastLines(count: number): string[] {
     return this.#transcript.lastLines(count);
@@ -189,13 +196,13 @@ export class Console {
     this.#host.record("expect", patterns.map(patternSource).join("|"));
     this.#host.event("wait", patterns.map(describePattern).join(" or "));
     const found = await this.#watch(patterns, matcher, options);
-    if ("exit" in found) throw this.#missed(patterns, found.exit);
+    if ("exit" in found) throw await this.#missed(patterns, found.exit);
     const { clock } = driver.machine;
     const hit = { ...found.hit, guestTimeNs: clock.nowNs, instructions: clock.instructions };
     this.#cursor = found.end;
     this.#host.event("match", hit.text);
     if (lingerNs > 0) await this.#linger(clock.nowNs + lingerNs, options);
-    this.#host.passed(inWords(patterns));
+    await this.#host.passed(inWords(patterns));
     return hit;
   }
 
@@ -220,10 +227,40 @@ export class Console {
       .finally(() => this.#timeUp.disarm());
     if (!("exit" in found)) {
       const detail = `it printed ${JSON.stringify(shorten(found.hit.text, 200))}`;
-      throw this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
+      throw await this.#host.failure(wanted, { kind: "unwanted", detail }, undefined);
     }
-    if (found.exit.kind !== "guestBudget") throw this.#host.failure(wanted, found.exit, undefined);
-    this.#host.passed(wanted);
+    if (found.exit.kind !== "guestBudget") throw await this.#host.failure(wanted, found.exit, undefined);
+    await this.#host.passed(wanted);
+  }
+
+  /**
+   * Runs the machine and hands over each line that the guest finishes, until `take` says that it was the last;
+   * the machine stops on the instruction that finished it. Lines printed already and not consumed come first,
+   * without their time. What was taken is consumed.
+   *
+   * @param wanted What is waited for, in words.
+   * @param take Takes a line without its end, and the guest time in ns at which it was finished.
+   * @throws {WaitError} when the guest ends, hangs or spends the budget before.
+   */
+  async readLines(
+    wanted: string,
+    take: (line: string, atNs: number | undefined) => boolean,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    const { driver } = this.#host;
+    driver.assertIdle();
+    this.#host.event("wait", wanted);
+    try {
+      if (!this.#readPrinted(take)) {
+        this.#reader = take;
+        const exit = await driver.advance(() => this.#reader === undefined, options);
+        if (exit) throw await this.#host.failure(wanted, exit, undefined);
+      }
+      this.#host.event("match", wanted);
+    } finally {
+      this.#reader = undefined;
+    }
+    await this.#host.passed(wanted);
   }
 
   /**
@@ -271,8 +308,8 @@ export class Console {
     const { unread } = this.#input;
     this.#input.cancel();
     const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))}`;
-    if (exit) throw this.#host.failure(`${wanted} (${unread} bytes are unread)`, exit, undefined);
-    this.#host.passed(wanted);
+    if (exit) throw await this.#host.failure(`${wanted} (${unread} bytes are unread)`, exit, undefined);
+    await this.#host.passed(wanted);
   }
 
   /** Types a line: `text` and a line feed. As {@linkcode Console.type}. */
@@ -331,8 +368,18 @@ export class Console {
   #endLine(): void {
     const end = this.#transcript.units;
     const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE));
+    const line = text.slice(start).replace(/\r*\n$/, "");
+    const reader = this.#reader;
+    if (reader) {
+      const consumed = Math.max(0, this.#cursor - Math.max(this.#lineStart, end - MAX_LINE));
+      this.#cursor = end;
+      if (reader(line.slice(consumed), this.#host.driver.machine.clock.nowNs)) {
+        this.#reader = undefined;
+        this.#host.driver.stop();
+      }
+    }
     this.#lineStart = end;
-    this.#host.line(text.slice(start).replace(/\r*\n$/, ""));
+    this.#host.line(line);
   }
 
   #match(unit: number): void {
@@ -403,6 +450,16 @@ export class Console {
     this.#awaitQuiet();
   }
 
+  /** Hands over the lines that are printed already; says whether the last was among them. */
+  #readPrinted(take: (line: string, atNs: number | undefined) => boolean): boolean {
+    const { text, start } = this.#transcript.since(this.#cursor);
+    for (let from = start, end; (end = text.indexOf("\n", from)) !== -1; from = end + 1) {
+      this.#cursor = this.#transcript.units - text.length + end + 1;
+      if (take(text.slice(from, end).replace(/\r+$/, ""), undefined)) return true;
+    }
+    return false;
+  }
+
   /** An open match is settled for when nothing more comes. */
   #awaitQuiet(): void {
     if (this.#matcher?.open) this.#quiet.arm(this.#host.driver.machine.clock.nowNs + QUIET_NS);
@@ -422,7 +479,7 @@ export class Console {
     };
   }
 
-  #missed(patterns: readonly Pattern[], exit: VmExit): BootwrightError {
+  #missed(patterns: readonly Pattern[], exit: VmExit): Promise<BootwrightError> {
     const { text, start } = this.#transcript.since(this.#cursor);
     return this.#host.failure(inWords(patterns), exit, nearestMiss(patterns, text.slice(start)));
   }

@@ -13,7 +13,7 @@ import { keyMovements } from "./scan_codes.ts";
 export interface KeyboardHost {
   readonly driver: Driver;
   /** The error of a wait that ended as `exit` says. */
-  failure(wanted: string, exit: VmExit): BootwrightError;
+  failure(wanted: string, exit: VmExit): Promise<BootwrightError>;
   /** Told of what is typed. */
   typed(text: string): void;
   /** Told of each wait that found what it wanted. @throws when the guest has failed meanwhile all the same. */
@@ -70,7 +70,7 @@ export class Keyboard {
     this.#pending = undefined;
     const wanted = `the guest to read ${JSON.stringify(shorten(text, 80))} from the keyboard`;
     if (exit) {
-      throw this.#host.failure(
+      throw await this.#host.failure(
         unread > 0 ? `${wanted} (${unread} movements of keys are left)` : wanted,
         exit,
       );

@@ -14,8 +14,8 @@ import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import type { Crash } from "./faults/crash.ts";
 import { type FaultPolicy, Faults } from "./faults/faults.ts";
-import type { GuestCrashError } from "./faults/guest_crash_error.ts";
 import { GuestMemory } from "./guest_memory.ts";
+import type { ReportSetting } from "./report/on_failure.ts";
 import { Keyboard } from "./keyboard.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -29,6 +29,8 @@ export interface VmFacts {
   readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
+  /** Where reports of failures go. */
+  readonly report: ReportSetting;
   /** Classes of faults, where they are not the table's. */
   readonly faults: Readonly<Record<string, FaultPolicy>>;
 }
@@ -68,6 +70,7 @@ export class Vm implements AsyncDisposable {
   readonly #cpus: readonly Cpu[];
   readonly #keyboard: Keyboard | undefined;
   readonly #command: readonly string[] | undefined;
+  readonly #reports: ReportSetting;
   /** What was waited for and typed; undefined once that is too much to show. */
   #steps: string[] | undefined = [];
   readonly #runEnd: Timer;
@@ -81,6 +84,7 @@ export class Vm implements AsyncDisposable {
     this.#driver = driver;
     this.#runEnd = machine.clock.timer(() => driver.stop());
     this.#command = facts.command;
+    this.#reports = facts.report;
     this.arch = facts.arch;
     this.engine = { name: engine.name, deterministic: engine.deterministic, notice: facts.notice };
     this.memory = new GuestMemory(machine, assertOpen);
@@ -147,6 +151,11 @@ export class Vm implements AsyncDisposable {
     return cpu;
   }
 
+  /** How many serial lines there are. */
+  get serialCount(): number {
+    return this.#serial.length;
+  }
+
   /** A serial line; line 0 is the console. @throws {InputError} when there is none of that number. */
   serial(index: number): Console {
     const line = this.#serial[index];
@@ -200,9 +209,9 @@ export class Vm implements AsyncDisposable {
       const exit = await this.#driver.advance(done, { within: options.for, watchdog: options.watchdog });
       const wanted = `${formatNs(options.for.ns)} of guest time to pass`;
       if (exit?.kind === "hostWatchdog" || exit?.kind === "panic") {
-        throw this.#failure(wanted, exit, undefined);
+        throw await this.#failure(wanted, exit, undefined);
       }
-      this.#passed(wanted);
+      await this.#passed(wanted);
       return exit;
     } finally {
       this.#runEnd.disarm();
@@ -222,12 +231,12 @@ export class Vm implements AsyncDisposable {
     const kinds = options.kind === undefined ? undefined : [options.kind].flat();
     const wanted = `the guest to end${kinds ? ` by ${kinds.join(" or ")}` : ""}`;
     if (kinds ? !kinds.includes(ended.kind) : ended.kind === "panic") {
-      throw this.#failure(wanted, ended, undefined);
+      throw await this.#failure(wanted, ended, undefined);
     }
     this.timeline.add("exit", describeExit(ended));
     // A crash that was asked for is no failure any more.
     if (ended.kind === "panic") this.faults.take(false);
-    else this.#passed(wanted);
+    else await this.#passed(wanted);
     return ended;
   }
 
@@ -297,25 +306,32 @@ export class Vm implements AsyncDisposable {
   }
 
   /** The error of a wait that ended as `exit` says. */
-  #failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): BootwrightError {
-    this.#failed = true;
-    this.timeline.add("miss", `waited for ${wanted}, but ${describeExit(exit)}`);
+  async #failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): Promise<BootwrightError> {
     const crash = exit.kind === "panic" ? this.faults.take(false) : undefined;
-    if (crash) return this.#crashed(crash, wanted);
+    if (crash) return await this.#crashed(crash, wanted);
+    this.timeline.add("miss", `waited for ${wanted}, but ${describeExit(exit)}`);
     this.faults.waitFailed();
-    return new WaitError(wanted, exit, nearestMiss, this.report());
+    return await this.#reported(new WaitError(wanted, exit, nearestMiss, this.report()));
   }
 
   /** A wait has found what it wanted. @throws {GuestCrashError} when the guest has failed all the same. */
-  #passed(wanted: string): void {
+  async #passed(wanted: string): Promise<void> {
     const crash = this.faults.take(true);
-    if (crash) throw this.#crashed(crash, wanted);
+    if (crash) throw await this.#crashed(crash, wanted);
   }
 
-  #crashed(crash: Crash, wanted: string): GuestCrashError {
-    this.#failed = true;
+  async #crashed(crash: Crash, wanted: string): Promise<BootwrightError> {
     this.timeline.add("fault", crash.title);
-    return this.faults.error(crash, wanted, this.report());
+    return await this.#reported(this.faults.error(crash, wanted, this.report()));
+  }
+
+  /** Leaves a report about the error of a wait. */
+  async #reported(error: BootwrightError): Promise<BootwrightError> {
+    this.#failed = true;
+    if (this.#reports !== false) {
+      (await import("./report/on_failure.ts")).reportFailure(this, error, this.#reports);
+    }
+    return error;
   }
 
   #record(...words: string[]): void {

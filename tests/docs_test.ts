@@ -1,6 +1,7 @@
 /**
- * Runs every example of README.md and docs/: `ts` blocks as tests, `sh` lines as commands, and `gdb` blocks as what is
- * said to gdb while the command before them waits for it.
+ * Runs every example of README.md and docs/: `ts` blocks as tests, `sh` lines as commands, `gdb` blocks as what is said
+ * to gdb while the command before them waits for it, and of `yaml` blocks the commands that run Deno. A `ts` block
+ * whose first line is a comment with a file's name is that file for them.
  */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
@@ -48,6 +49,8 @@ function exampleFolder(): string {
     if (language !== "ts") return;
     const source = code.replaceAll("@bootwright/bootwright", join(ROOT, "mod.ts"));
     Deno.writeTextFileSync(join(folder, `${i}_test.ts`), source);
+    const name = /^\/\/ (\w+\.ts)\n/.exec(code)?.[1];
+    if (name) Deno.writeTextFileSync(join(folder, name), source);
   });
   return folder;
 }
@@ -94,7 +97,7 @@ function commands(code: string): string[][] {
 
 Deno.test("every page has examples, and their languages are known", () => {
   assert(examples.length > 8);
-  for (const { name, language } of examples) assert(["ts", "sh", "gdb"].includes(language), name);
+  for (const { name, language } of examples) assert(["ts", "sh", "gdb", "yaml"].includes(language), name);
 });
 
 const CONFIG = ["--config", join(ROOT, "deno.json")];
@@ -122,6 +125,14 @@ examples.forEach(({ name, language, code }, i) => {
     fn: async () => {
       if (language === "ts") {
         await deno(["test", "--no-check", ...CONFIG, ...permissions, `${i}_test.ts`], folder);
+        return;
+      }
+      if (language === "yaml") {
+        const lines = Array.from(code.matchAll(/- (?:run: )?npx --yes deno@[\d.]+ test (.*)$/gm));
+        assert(lines.length > 0, "there is no command in it");
+        for (const [, args] of lines) {
+          await deno(["test", "--no-check", ...CONFIG, ...commands(args)[0]], folder);
+        }
         return;
       }
       for (const [program, ...args] of commands(code)) {

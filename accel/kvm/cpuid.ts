@@ -6,11 +6,11 @@
  */
 import type { CpuidEntry } from "./system.ts";
 
-/** Every CPU model; "host" is all that there is. */
-export const CPU_MODELS = ["host", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"] as const;
+/** A CPU model; "host" is all that there is. */
+export type CpuModel = "host" | "x86-64" | "x86-64-v2" | "x86-64-v3" | "x86-64-v4";
 
-/** A CPU model. */
-export type CpuModel = typeof CPU_MODELS[number];
+/** Every {@linkcode CpuModel}, by what they have. */
+export const CPU_MODELS: readonly CpuModel[] = ["host", "x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4"];
 
 /** The host's processor has not what was asked for. */
 export class CpuModelError extends Error {

@@ -36,6 +36,9 @@ What shall happen, in the order written:
   --send TEXT       Type this, as fast as the guest reads it; \\n is Enter, and \\r \\t \\e \\xHH \\\\ work too
 Without --expect, success is that the guest powers off.
 
+What counts as a crash (docs/crash-rules.md):
+  --fault NAME=CLASS  Make a rule or family fatal, collect, note or ignore: --fault warning=fatal
+
 Limits:
   --within TIME     Guest time for each --expect and --send, and for the power-off (default 60s)
   --watchdog TIME   Wall time for everything (default 5m)
@@ -47,6 +50,8 @@ Debugging:
 Results:
   --json FILE       Write how it ended, every match, and digests
   --digest          Add the SHA-256 of guest RAM to that
+  --report DIR      Leave a report there: report.html, console.log, console.cast, machine.json, reproduce.sh
+  --junit FILE      Write JUnit's XML: a case for each --expect, and one for the run
 
 Exit codes: 0 success; 1 the guest failed an expectation, crashed or did not power off; 2 bad usage or input;
 3 the host lacks something; 124 the watchdog struck.

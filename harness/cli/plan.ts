@@ -4,6 +4,7 @@ import type { Arch } from "../boards.ts";
 import type { BootOptions } from "../boot.ts";
 import { guest, type GuestDuration, host, type HostDuration } from "../budget.ts";
 import { InputError } from "../errors.ts";
+import type { FaultPolicy } from "../faults/faults.ts";
 import { unescapeText } from "../escapes.ts";
 import { type OptionTable, parseArguments } from "./arguments.ts";
 
@@ -19,6 +20,10 @@ export interface Plan {
   /** The file for the results, if any. */
   readonly json: string | undefined;
   readonly digest: boolean;
+  /** The folder for a report, if any. */
+  readonly report: string | undefined;
+  /** The file for JUnit's XML, if any. */
+  readonly junit: string | undefined;
   /** The port to wait for gdb at, if any. */
   readonly gdb: number | undefined;
 }
@@ -36,10 +41,13 @@ const OPTIONS: OptionTable = {
   engine: "ENGINE",
   expect: "RE",
   send: "TEXT",
+  fault: "NAME=CLASS",
   within: "TIME",
   watchdog: "TIME",
   json: "FILE",
   digest: "",
+  report: "DIR",
+  junit: "FILE",
   gdb: "PORT",
   help: "",
 };
@@ -63,6 +71,7 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     if (name === "expect") steps.push({ expect: expression(value) });
     if (name === "send") steps.push({ send: unescapeText(value) });
   }
+  const faults = given.filter(({ name }) => name === "fault").map(({ value }) => faultClass(value));
   const cpus = value.get("cpus");
   if (cpus !== undefined && !/^\d+$/.test(cpus)) throw new InputError(`--cpus is a number, not "${cpus}".`);
   const gdb = value.get("gdb");
@@ -84,6 +93,7 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
       cpuMode,
       cpuModel,
       engine,
+      ...(faults.length > 0 && { faults: Object.fromEntries(faults) }),
     },
     steps,
     within: guest(value.get("within") ?? "60s"),
@@ -91,8 +101,19 @@ export function parsePlan(args: readonly string[]): Plan | undefined {
     watchdog: host(value.get("watchdog") ?? (gdb === undefined ? "5m" : "24h")),
     json: value.get("json"),
     digest: value.has("digest"),
+    report: value.get("report"),
+    junit: value.get("junit"),
     gdb: gdb === undefined ? undefined : Number(gdb),
   };
+}
+
+/** boot() checks the names, and suggests. */
+function faultClass(text: string): [string, FaultPolicy] {
+  const parts = text.split("=");
+  if (parts.length !== 2) {
+    throw new InputError(`--fault is written NAME=CLASS, as in --fault warning=fatal, not "${text}".`);
+  }
+  return parts as [string, FaultPolicy];
 }
 
 function expression(source: string): RegExp {

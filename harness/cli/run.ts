@@ -3,9 +3,10 @@ import { boot } from "../boot.ts";
 import { host } from "../budget.ts";
 import { EXIT_CODES } from "./exit_codes.ts";
 import type { ConsoleHit } from "../console.ts";
-import { InputError, WaitError } from "../errors.ts";
+import { BootwrightError, InputError, WaitError } from "../errors.ts";
 import type { VmExit } from "../exit.ts";
 import { describePattern } from "../matching/stream_matcher.ts";
+import { withoutWorkflowCommands } from "../report/github.ts";
 import type { Vm } from "../vm.ts";
 import { parsePlan, type Plan } from "./plan.ts";
 import { StatusLine } from "./status_line.ts";
@@ -43,8 +44,9 @@ export async function run(args: readonly string[]): Promise<number> {
     console.log((await import("./help.ts")).usage("run"));
     return EXIT_CODES.success;
   }
-  if (plan.json !== undefined) prepareJson(plan.json);
-  await using vm = await boot({ ...definedOnly(plan.boot), watchdog: plan.watchdog });
+  if (plan.json !== undefined) prepareFile("--json", plan.json);
+  if (plan.junit !== undefined) prepareFile("--junit", plan.junit);
+  await using vm = await bootOrTell(plan);
   if (vm.engine.notice) console.error(`bootwright: ${vm.engine.notice}`);
   await using gdb = plan.gdb === undefined ? undefined : await vm.gdb({ port: plan.gdb });
   const hash = plan.json === undefined ? undefined : (await import("node:crypto")).createHash("sha256");
@@ -59,13 +61,18 @@ export async function run(args: readonly string[]): Promise<number> {
     console.error(`bootwright: waiting for gdb; there, say: target remote ${hostname}:${port}`);
     await gdb.attached;
   }
-  const matches: RunMatch[] = [];
+  const progress: Progress = { matches: [], step: 0 };
+  const { matches } = progress;
   let failure: WaitError | undefined;
   let exit: VmExit | undefined;
+  const withCommands = withoutWorkflowCommands();
   try {
-    exit = await follow(vm, plan, matches, status);
+    exit = await follow(vm, plan, progress, status);
   } catch (error) {
-    if (!(error instanceof WaitError)) throw error;
+    if (!(error instanceof WaitError)) {
+      withCommands();
+      throw error;
+    }
     failure = error;
     exit = error.exit;
   } finally {
@@ -73,6 +80,7 @@ export async function run(args: readonly string[]): Promise<number> {
     status.close();
   }
   if (failure) console.error(`bootwright: ${failure.message}`);
+  withCommands();
   if (plan.json !== undefined) {
     const result: RunResult = {
       exit: exit ?? null,
@@ -87,14 +95,36 @@ export async function run(args: readonly string[]): Promise<number> {
     };
     Deno.writeTextFileSync(plan.json, JSON.stringify(result, null, 2) + "\n");
   }
+  if (plan.junit !== undefined || plan.report !== undefined || failure) {
+    (await import("./run_report.ts")).reportRun({ plan, vm, progress, failure, exit });
+  }
   return failure ? EXIT_CODES[failure.verdict] : EXIT_CODES.success;
+}
+
+/** How far a run has come. */
+export interface Progress {
+  readonly matches: RunMatch[];
+  /** The step of the plan that is under way; one past the last when the power-off is. */
+  step: number;
+}
+
+/** A machine for the plan; what prevents it is told in JUnit's XML as well, where that is wanted. */
+async function bootOrTell(plan: Plan): Promise<Vm> {
+  try {
+    return await boot({ ...definedOnly(plan.boot), watchdog: plan.watchdog, report: false });
+  } catch (error) {
+    if (plan.junit !== undefined && error instanceof BootwrightError) {
+      (await import("./run_report.ts")).reportNoMachine(plan, error);
+    }
+    throw error;
+  }
 }
 
 /** Does the plan's steps. Returns the guest's exit, if it came to one. */
 async function follow(
   vm: Vm,
   plan: Plan,
-  matches: RunMatch[],
+  progress: Progress,
   status: StatusLine,
 ): Promise<VmExit | undefined> {
   const deadline = performance.now() + plan.watchdog.ms;
@@ -108,8 +138,9 @@ async function follow(
       await vm.console.type(step.send, limits());
     } else {
       status.state = `waiting for ${describePattern(step.expect)}`;
-      matches.push(asMatch(await vm.console.waitFor(step.expect, limits())));
+      progress.matches.push(asMatch(await vm.console.waitFor(step.expect, limits())));
     }
+    progress.step++;
   }
   if (plan.steps.some((step) => "expect" in step)) {
     // Whoever asked for the words of a panic got what they wanted.
@@ -127,15 +158,13 @@ function asMatch(hit: ConsoleHit): RunMatch {
 }
 
 /** Finds out before the run, not after it, that the results could not be written. */
-function prepareJson(path: string): void {
+function prepareFile(option: string, path: string): void {
   try {
     Deno.openSync(path, { write: true, create: true }).close();
   } catch (cause) {
     throw new InputError(
-      `--json ${path} cannot be written: ${cause instanceof Error ? cause.message : cause}.`,
-      {
-        cause,
-      },
+      `${option} ${path} cannot be written: ${cause instanceof Error ? cause.message : cause}.`,
+      { cause },
     );
   }
 }

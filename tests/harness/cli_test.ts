@@ -60,6 +60,22 @@ Deno.test("a panic is a failure with its report, unless its words were expected"
   }
 });
 
+Deno.test("--fault says what a crash does", async () => {
+  const ignored = await run("panic", "--fault", "panic=ignore", "--within", "10ms");
+  assertStringIncludes(ignored.stderr, "10.000 ms of guest time went by");
+  for (
+    const [value, message] of [
+      ["panic", "--fault is written NAME=CLASS"],
+      ["panick=fatal", 'no crash rule or family "panick". Did you mean panic?'],
+      ["panic=fatl", '"fatl" is no class of faults'],
+    ]
+  ) {
+    const { code, stderr } = await run("panic", "--fault", value);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, message);
+  }
+});
+
 Deno.test("the guest's failures exit with 1", async () => {
   for (
     const [kernel, args, message] of [

@@ -1,7 +1,7 @@
 /** The processor modes in which a kernel can be entered. */
 
-/** Every {@linkcode CpuMode}. */
-export const CPU_MODES = ["real", "protected", "long"] as const;
-
 /** How a kernel is entered. */
-export type CpuMode = typeof CPU_MODES[number];
+export type CpuMode = "real" | "protected" | "long";
+
+/** Every {@linkcode CpuMode}. */
+export const CPU_MODES: readonly CpuMode[] = ["real", "protected", "long"];

@@ -1,0 +1,21 @@
+/**
+ * Measures the harness on a Debian guest and prints its figures as JSON. Arguments: one of `HARNESS_PARTS`, so that
+ * each is measured in a fresh process.
+ */
+import { debianGuest } from "../fixtures/debian.ts";
+import { matchingRate, watchingRatio } from "./watching.ts";
+
+const debian = debianGuest("riscv64");
+if (debian === undefined) throw new Error('There is no Debian guest; "deno task fixtures" fetches it.');
+
+const [part] = Deno.args;
+switch (part) {
+  case "watching":
+    console.log(JSON.stringify({ watching: await watchingRatio(debian) }));
+    break;
+  case "matching":
+    console.log(JSON.stringify({ matching: matchingRate() }));
+    break;
+  default:
+    throw new Error(`There is no part "${part}".`);
+}

@@ -1,0 +1,61 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { guest, GuestCrashError, WaitError } from "../../../mod.ts";
+import { tiny } from "../_tiny.ts";
+
+function inFolder(test: (folder: string) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const folder = Deno.makeTempDirSync();
+    await test(folder).finally(() => Deno.removeSync(folder, { recursive: true }));
+  };
+}
+
+Deno.test(
+  "a failed wait leaves a report, in a folder named after the test's line, and says where",
+  inFolder(async (report) => {
+    await using vm = await tiny("hello", { report });
+    const error = await assertRejects(() => vm.console.waitFor("Goodbye"), WaitError);
+    const [folder] = Array.from(Deno.readDirSync(report), ({ name }) => name);
+    assertMatch(folder, /^on_failure_test\.ts-\d+$/);
+    const names = Array.from(Deno.readDirSync(join(report, folder)), ({ name }) => name).sort();
+    assertEquals(names, ["console.cast", "console.log", "machine.json", "report.html", "reproduce.sh"]);
+    assertEquals(Deno.readTextFileSync(join(report, folder, "console.log")), "Hello from riscv64\n");
+    assertStringIncludes(error.message, `report: ${join(report, folder, "report.html")}`);
+  }),
+);
+
+Deno.test(
+  "a crash leaves one too",
+  inFolder(async (report) => {
+    await using vm = await tiny("panic", { report });
+    await assertRejects(() => vm.run({ for: guest("1s") }), GuestCrashError);
+    const [folder] = Array.from(Deno.readDirSync(report), ({ name }) => name);
+    assertStringIncludes(Deno.readTextFileSync(join(report, folder, "report.html")), "sysrq triggered crash");
+  }),
+);
+
+Deno.test(
+  "a folder that cannot be written changes no verdict: a warning says so",
+  inFolder(async (folder) => {
+    const report = join(folder, "a file");
+    Deno.writeTextFileSync(report, "");
+    const warnings: string[] = [];
+    const { warn } = console;
+    console.warn = (text: string) => void warnings.push(text);
+    try {
+      await using vm = await tiny("hello", { report });
+      const error = await assertRejects(() => vm.console.waitFor("Goodbye"), WaitError);
+      assert(!error.message.includes("report:"));
+    } finally {
+      console.warn = warn;
+    }
+    assertEquals(warnings.length, 1);
+    assertStringIncludes(warnings[0], "could not be written");
+  }),
+);
+
+Deno.test("report: false leaves none", async () => {
+  await using vm = await tiny("hello", { report: false });
+  const error = await assertRejects(() => vm.console.waitFor("Goodbye"), WaitError);
+  assert(!error.message.includes("report:"));
+});
