@@ -61,7 +61,7 @@ export function filteredXz(bytes: Uint8Array): FilteredXz | undefined {
       crc32: check === CHECK_CRC32 ? reader.view.getUint32(at, true) : undefined,
     });
   }
-  return { plain: plainFile(packed, blocks), blocks };
+  return blocks.length === 0 ? undefined : { plain: plainFile(packed, blocks), blocks };
 }
 
 /** Reads forward, and never past the end. */
