@@ -61,7 +61,8 @@ export class Cpu {
    */
   setRegister(name: string, value: bigint): void {
     this.#assertOpen();
-    if (!this.#vcpu.setRegister(name, BigInt.asUintN(64, value))) throw this.#unknown(name);
+    const bits = this.#vcpu.registers().find((register) => register.name === name)?.bits ?? 64;
+    if (!this.#vcpu.setRegister(name, BigInt.asUintN(bits, value))) throw this.#unknown(name);
   }
 
   /** Where it stands, for reports. */

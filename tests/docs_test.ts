@@ -6,7 +6,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { debianGuest } from "../fixtures/debian.ts";
-import { KERNELS_DIR } from "../fixtures/kernels.ts";
+import { kernelsDir } from "../fixtures/kernels.ts";
+import { hasKvm } from "./support/kvm.ts";
 import { hasCommand } from "./support/guest_machines.ts";
 
 const ROOT = join(import.meta.dirname!, "..");
@@ -38,9 +39,10 @@ function examplesOf(page: string): Example[] {
 /** Makes a folder with the files that the examples name, and the examples themselves; returns it. */
 function exampleFolder(): string {
   const folder = Deno.makeTempDirSync({ prefix: "bootwright-docs-" });
-  for (const { name } of Deno.readDirSync(KERNELS_DIR)) {
-    if (name.endsWith(".elf")) Deno.copyFileSync(join(KERNELS_DIR, name), join(folder, name));
+  for (const { name } of Deno.readDirSync(kernelsDir("riscv64"))) {
+    if (name.endsWith(".elf")) Deno.copyFileSync(join(kernelsDir("riscv64"), name), join(folder, name));
   }
+  Deno.symlinkSync(kernelsDir("x86_64"), join(folder, "x86_64"));
   if (debian) {
     Deno.symlinkSync(debian.kernel, join(folder, "Image"));
     Deno.symlinkSync(debian.initrd, join(folder, "rootfs.cpio"));
@@ -112,9 +114,12 @@ Deno.test("the examples type-check", async () => {
 examples.forEach(({ name, language, code }, i) => {
   if (language === "gdb") return;
   const needsLinux = code.includes(`"Image"`) || code.includes(" Image");
+  const needsKvm = code.includes(`"x86_64"`);
   const needsGdb = code.includes("gdb");
   const missing = needsLinux && !debian
     ? 'needs "deno task fixtures"'
+    : needsKvm && !hasKvm
+    ? "needs KVM"
     : needsGdb && !hasGdb
     ? `needs ${GDB}`
     : undefined;

@@ -6,6 +6,7 @@
  *
  * Formats: RFC 1952; RFC 8878; The .xz File Format 1.1.0; Linux `drivers/firmware/efi/libstub/zboot-header.S`.
  */
+import { crc32 } from "node:zlib";
 import { hasMagic } from "./architecture.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
 import { isWholeLz4 } from "./lz4_frames.ts";
@@ -121,13 +122,18 @@ async function collect(
       { cause },
     );
   }
-  const unpacked = new Uint8Array(total);
+  return joined(chunks, total);
+}
+
+function joined(chunks: readonly Uint8Array[], total: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0];
+  const all = new Uint8Array(total);
   let at = 0;
   for (const chunk of chunks) {
-    unpacked.set(chunk, at);
+    all.set(chunk, at);
     at += chunk.length;
   }
-  return unpacked;
+  return all;
 }
 
 function streamOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -151,10 +157,33 @@ async function zstd(): Promise<Unpacker> {
 }
 
 async function xz(): Promise<Unpacker> {
-  const { default: library } = await import("xz-decompress");
-  return async (bytes, emit) => {
+  const [{ default: library }, { filteredXz }, { undoX86Filter }] = await Promise.all([
+    import("xz-decompress"),
+    import("./xz_blocks.ts"),
+    import("./x86_filter.ts"),
+  ]);
+  const unpack: Unpacker = async (bytes, emit) => {
     // The stream may hand out views of one buffer that it fills again, hence the copies.
     for await (const chunk of new library.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
+  };
+  return async (bytes, emit, maxBytes) => {
+    const filtered = filteredXz(bytes);
+    if (!filtered) return await unpack(bytes, emit, maxBytes);
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    await unpack(filtered.plain, (chunk) => {
+      chunks.push(chunk);
+      total += chunk.length;
+      if (total > maxBytes) chunks.forEach(emit);
+    }, maxBytes);
+    const all = joined(chunks, total);
+    let at = 0;
+    for (const { unpackedBytes, crc32: expected } of filtered.blocks) {
+      const block = all.subarray(at, at += unpackedBytes);
+      undoX86Filter(block);
+      if (expected !== undefined && crc32(block) !== expected) throw new RangeError("a checksum is wrong");
+      emit(block);
+    }
   };
 }
 

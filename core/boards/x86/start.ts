@@ -69,7 +69,7 @@ export function entryRegisters(mode: CpuMode, { entry, rsi = 0, rbx = 0 }: Entry
   if (mode === "real") {
     return {
       ...registers,
-      cs: realModeSegment(0),
+      cs: { ...realModeSegment(0), type: 11 },
       rip: BigInt(entry),
       rsp: BigInt(BOOT_SECTOR),
       cr0: CR0_ET,

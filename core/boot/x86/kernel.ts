@@ -5,7 +5,7 @@
 import { identifyKernel, identifyOther } from "../architecture.ts";
 import { unpackImage } from "../compression.ts";
 import { isElf, parseElf } from "../elf.ts";
-import { ImageError } from "../image_error.ts";
+import { formatBytes, ImageError } from "../image_error.ts";
 import { type ImageBytes, imageHead } from "../image_file.ts";
 import { type KernelImage, placeKernel } from "../kernel.ts";
 import { isBzImage, parseBzImage } from "./bzimage.ts";
@@ -73,8 +73,18 @@ export async function loadX86Kernel(source: ImageBytes, options: LoadX86KernelOp
         "build it with gzip, xz, zstd, lz4, lzma or bzip2",
       );
     }
+    const vmlinux = elfKernel(elf);
+    // Linux is linked where it belongs: what is beyond RAM is too much, not misplaced.
+    const end = Math.max(...vmlinux.segments.map(({ address, memoryBytes }) => address + memoryBytes));
+    if (end > ramBytes) {
+      throw new ImageError(
+        file,
+        `needs ${formatBytes(end)} of memory, and the guest has ${formatBytes(ramBytes)}`,
+        "give the guest more memory",
+      );
+    }
     return {
-      image: placeKernel({ ...elfKernel(elf), format: "linux" }, room),
+      image: placeKernel({ ...vmlinux, format: "linux" }, room),
       protocol: "linux64",
       setupHeader: linux.setupHeader,
       initrdAddressMax: linux.initrdAddressMax,

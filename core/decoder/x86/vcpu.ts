@@ -3,6 +3,7 @@
  * them, and its page tables.
  */
 import type { MachineContext, RegisterInfo, Vcpu } from "../../isa.ts";
+import { FLOAT_REGISTERS, readFloat, withFloat } from "./float_registers.ts";
 import { walkPages } from "./page_walk.ts";
 import {
   GENERAL_REGISTERS,
@@ -12,15 +13,29 @@ import {
   type X86Registers,
 } from "./registers.ts";
 
-const CONTROL_REGISTERS = ["cr0", "cr2", "cr3", "cr4", "cr8", "efer"] as const;
-const PLAIN = [...GENERAL_REGISTERS, "rip", "rflags", ...CONTROL_REGISTERS] as const;
+const CONTROL_REGISTERS = ["cr0", "cr2", "cr3", "cr4", "cr8", "efer", "xcr0"] as const;
+const DEBUG_REGISTERS = ["dr0", "dr1", "dr2", "dr3", "dr6", "dr7"] as const;
+const PLAIN = [
+  ...GENERAL_REGISTERS,
+  "rip",
+  "rflags",
+  ...CONTROL_REGISTERS,
+  ...DEBUG_REGISTERS,
+] as const;
+const TABLES = ["gdt", "idt"] as const;
 const CR0_PE = 1n;
+const EFER_LMA = 1n << 10n;
 const RFLAGS_VM = 1n << 17n;
 
+const of = (names: readonly string[], bits: number) => names.map((name): RegisterInfo => ({ name, bits }));
+
 const REGISTERS: readonly RegisterInfo[] = [
-  ...[...GENERAL_REGISTERS, "rip", "rflags", "pc"].map((name) => ({ name, bits: 64 })),
-  ...SEGMENT_REGISTERS.map((name) => ({ name, bits: 16 })),
-  ...["fs_base", "gs_base", ...CONTROL_REGISTERS].map((name) => ({ name, bits: 64 })),
+  ...of([...GENERAL_REGISTERS, "rip", "rflags", "pc"], 64),
+  ...of(SEGMENT_REGISTERS, 16),
+  ...of(["fs_base", "gs_base", ...TABLES.map((name) => `${name}_base`)], 64),
+  ...of(TABLES.map((name) => `${name}_limit`), 16),
+  ...of([...CONTROL_REGISTERS, ...DEBUG_REGISTERS], 64),
+  ...FLOAT_REGISTERS,
 ];
 
 const isOneOf = <T extends string>(names: readonly T[], name: string): name is T =>
@@ -28,13 +43,22 @@ const isOneOf = <T extends string>(names: readonly T[], name: string): name is T
 
 /** One x86-64 processor. */
 export class X86Vcpu implements Vcpu {
-  waiting = false;
-  stopped = false;
   /** Where its registers are; an engine that keeps them elsewhere replaces it. */
   holder: RegisterHolder = new LocalRegisters();
 
   /** Made by the machine. */
   constructor(private readonly context: MachineContext, readonly index: number) {}
+
+  /** It halted, until an interrupt. */
+  get waiting(): boolean {
+    return this.holder.read().activity === "halted";
+  }
+
+  /** Nobody has started it. */
+  get stopped(): boolean {
+    const { activity } = this.holder.read();
+    return activity === "stopped" || activity === "initialized";
+  }
 
   wake(): void {}
 
@@ -50,13 +74,21 @@ export class X86Vcpu implements Vcpu {
     if (isOneOf(SEGMENT_REGISTERS, name)) return BigInt(registers[name].selector);
     switch (name) {
       case "pc":
-        return BigInt.asUintN(64, registers.cs.base + registers.rip);
+        return BigInt.asUintN(64, codeBase(registers) + registers.rip);
       case "fs_base":
         return registers.fs.base;
       case "gs_base":
         return registers.gs.base;
+      case "gdt_base":
+        return registers.gdt.base;
+      case "idt_base":
+        return registers.idt.base;
+      case "gdt_limit":
+        return BigInt(registers.gdt.limit);
+      case "idt_limit":
+        return BigInt(registers.idt.limit);
     }
-    return undefined;
+    return readFloat(registers.xsave, name);
   }
 
   setRegister(name: string, value: bigint): boolean {
@@ -89,6 +121,11 @@ export class X86Vcpu implements Vcpu {
   }
 }
 
+/** What is added to rip: nothing in 64-bit code. */
+function codeBase({ cs, efer }: Readonly<X86Registers>): bigint {
+  return cs.l && efer & EFER_LMA ? 0n : cs.base;
+}
+
 function changedRegister(
   registers: Readonly<X86Registers>,
   name: string,
@@ -97,11 +134,12 @@ function changedRegister(
   if (isOneOf(PLAIN, name)) return { [name]: value };
   switch (name) {
     case "pc":
-      return { rip: BigInt.asUintN(64, value - registers.cs.base) };
+      return { rip: BigInt.asUintN(64, value - codeBase(registers)) };
     case "fs_base":
       return { fs: { ...registers.fs, base: value } };
     case "gs_base":
       return { gs: { ...registers.gs, base: value } };
   }
-  return undefined;
+  const xsave = withFloat(registers.xsave, name, value);
+  return xsave && { xsave };
 }
