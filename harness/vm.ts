@@ -390,11 +390,10 @@ export class Vm implements AsyncDisposable {
    * @throws {GuestCrashError} when the guest has crashed and no wait has failed for it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const report = this.#driver.isOpen ? this.report() : undefined;
+    const crash = this.#driver.isOpen && !this.#failed ? this.faults.leftover() : undefined;
+    const error = crash && this.faults.error(crash, "nothing more", this.report());
     await this.#driver.close();
-    if (!report || this.#failed) return;
-    const crash = this.faults.leftover();
-    if (crash) throw this.faults.error(crash, "nothing more", report);
+    if (error) throw error;
   }
 }
 
