@@ -66,16 +66,12 @@ const UPPER_HALF = 0x8000_0000;
 export class SymbolTable {
   readonly #columns: SymbolColumns;
   readonly #slide: bigint;
-  /** Upper half of the lowest address that moves with the slide. */
-  readonly #movableFrom: number;
   #names: NameHash | undefined;
 
   /** Made by {@linkcode SymbolTableBuilder.build}. */
   constructor(columns: SymbolColumns, slide = 0n) {
     this.#columns = columns;
     this.#slide = slide;
-    const { count, high } = columns;
-    this.#movableFrom = count > 0 && high[count - 1] >= UPPER_HALF ? UPPER_HALF : 0;
   }
 
   /** How many symbols there are. */
@@ -83,15 +79,14 @@ export class SymbolTable {
     return this.#columns.count;
   }
 
-  /** Bytes from where the symbols were linked to where they are; see {@linkcode SymbolTable.moved}. */
+  /** Bytes by which upper-half addresses were moved; see {@linkcode SymbolTable.moved}. */
   get slide(): bigint {
     return this.#slide;
   }
 
   /**
    * The same symbols as a kernel has that runs `slide` bytes from where it was linked (KASLR), sharing all
-   * memory. Of a kernel's symbols only those of the upper half move: absolute ones and x86's per-CPU offsets
-   * stay. A program, which has none there, moves as a whole.
+   * memory. Only addresses of the upper half move: absolute symbols and x86's per-CPU offsets stay.
    */
   moved(slide: bigint): SymbolTable {
     return new SymbolTable(this.#columns, this.#slide + slide);
@@ -111,17 +106,17 @@ export class SymbolTable {
 
   /** The symbol of a name; of several, the one at the lowest address. */
   lookup(name: string): GuestSymbol | undefined {
-    return this.lookupAll(name, 1)[0];
+    return this.lookupAll(name)[0];
   }
 
-  /** The first `limit` symbols of a name, by ascending address: static ones may share theirs. */
-  lookupAll(name: string, limit = 1024): GuestSymbol[] {
+  /** Every symbol of a name, by ascending address: static ones may share theirs. */
+  lookupAll(name: string): GuestSymbol[] {
     const { nameStarts, nameEnds, pool } = this.#columns;
     const wanted = new TextEncoder().encode(name);
     const { heads, links } = this.#names ??= this.#hashNames();
     const found: GuestSymbol[] = [];
     let next = heads[hash(wanted, 0, wanted.length) & (heads.length - 1)];
-    for (; next !== 0 && found.length < limit; next = links[next - 1]) {
+    for (; next !== 0; next = links[next - 1]) {
       const index = next - 1;
       if (same(wanted, pool, nameStarts[index], nameEnds[index])) found.push(this.at(index));
     }
@@ -198,16 +193,15 @@ export class SymbolTable {
   #address(index: number): bigint {
     const { high, low } = this.#columns;
     const linked = BigInt(high[index]) << 32n | BigInt(low[index]);
-    return high[index] >= this.#movableFrom ? BigInt.asUintN(64, linked + this.#slide) : linked;
+    return high[index] >= UPPER_HALF ? BigInt.asUintN(64, linked + this.#slide) : linked;
   }
 
   /** Where an address of the running guest was linked; undefined where no symbol can be. */
   #linked(address: bigint): bigint | undefined {
     const running = BigInt.asUintN(64, address);
-    const movable = (place: bigint) => Number(place >> 32n) >= this.#movableFrom;
-    if (this.#slide === 0n || !movable(running)) return running;
+    if (this.#slide === 0n || running >> 63n === 0n) return running;
     const linked = BigInt.asUintN(64, running - this.#slide);
-    return movable(linked) ? linked : undefined;
+    return linked >> 63n === 1n ? linked : undefined;
   }
 
   #size(index: number): number {
