@@ -66,12 +66,16 @@ const UPPER_HALF = 0x8000_0000;
 export class SymbolTable {
   readonly #columns: SymbolColumns;
   readonly #slide: bigint;
+  /** Upper half of the lowest address that moves with the slide. */
+  readonly #movableFrom: number;
   #names: NameHash | undefined;
 
   /** Made by {@linkcode SymbolTableBuilder.build}. */
   constructor(columns: SymbolColumns, slide = 0n) {
     this.#columns = columns;
     this.#slide = slide;
+    const { count, high } = columns;
+    this.#movableFrom = count > 0 && high[count - 1] >= UPPER_HALF ? UPPER_HALF : 0;
   }
 
   /** How many symbols there are. */
@@ -79,14 +83,15 @@ export class SymbolTable {
     return this.#columns.count;
   }
 
-  /** Bytes by which upper-half addresses were moved; see {@linkcode SymbolTable.moved}. */
+  /** Bytes from where the symbols were linked to where they are; see {@linkcode SymbolTable.moved}. */
   get slide(): bigint {
     return this.#slide;
   }
 
   /**
    * The same symbols as a kernel has that runs `slide` bytes from where it was linked (KASLR), sharing all
-   * memory. Only addresses of the upper half move: absolute symbols and x86's per-CPU offsets stay.
+   * memory. Of a kernel's symbols only those of the upper half move: absolute ones and x86's per-CPU offsets
+   * stay. A program, which has none there, moves as a whole.
    */
   moved(slide: bigint): SymbolTable {
     return new SymbolTable(this.#columns, this.#slide + slide);
@@ -193,15 +198,16 @@ export class SymbolTable {
   #address(index: number): bigint {
     const { high, low } = this.#columns;
     const linked = BigInt(high[index]) << 32n | BigInt(low[index]);
-    return high[index] >= UPPER_HALF ? BigInt.asUintN(64, linked + this.#slide) : linked;
+    return high[index] >= this.#movableFrom ? BigInt.asUintN(64, linked + this.#slide) : linked;
   }
 
   /** Where an address of the running guest was linked; undefined where no symbol can be. */
   #linked(address: bigint): bigint | undefined {
     const running = BigInt.asUintN(64, address);
-    if (this.#slide === 0n || running >> 63n === 0n) return running;
+    const movable = (place: bigint) => Number(place >> 32n) >= this.#movableFrom;
+    if (this.#slide === 0n || !movable(running)) return running;
     const linked = BigInt.asUintN(64, running - this.#slide);
-    return linked >> 63n === 1n ? linked : undefined;
+    return movable(linked) ? linked : undefined;
   }
 
   #size(index: number): number {
