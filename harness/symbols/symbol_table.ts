@@ -111,17 +111,17 @@ export class SymbolTable {
 
   /** The symbol of a name; of several, the one at the lowest address. */
   lookup(name: string): GuestSymbol | undefined {
-    return this.lookupAll(name)[0];
+    return this.lookupAll(name, 1)[0];
   }
 
-  /** Every symbol of a name, by ascending address: static ones may share theirs. */
-  lookupAll(name: string): GuestSymbol[] {
+  /** The first `limit` symbols of a name, by ascending address: static ones may share theirs. */
+  lookupAll(name: string, limit = 1024): GuestSymbol[] {
     const { nameStarts, nameEnds, pool } = this.#columns;
     const wanted = new TextEncoder().encode(name);
     const { heads, links } = this.#names ??= this.#hashNames();
     const found: GuestSymbol[] = [];
     let next = heads[hash(wanted, 0, wanted.length) & (heads.length - 1)];
-    for (; next !== 0; next = links[next - 1]) {
+    for (; next !== 0 && found.length < limit; next = links[next - 1]) {
       const index = next - 1;
       if (same(wanted, pool, nameStarts[index], nameEnds[index])) found.push(this.at(index));
     }

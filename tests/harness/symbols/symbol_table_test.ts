@@ -125,5 +125,6 @@ Deno.test("is not slowed down by a table of equal names", () => {
   for (let i = 0; i < 200_000; i++) builder.add({ name: "same", address: BigInt(i), type: "t" });
   const table = builder.build();
   assertEquals(table.lookup("other"), undefined);
-  assertEquals(table.lookupAll("same").length, 200_000);
+  assertEquals(table.lookupAll("same").length, 1024);
+  assertEquals(table.lookupAll("same", 200_001).length, 200_000);
 });
