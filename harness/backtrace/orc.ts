@@ -6,7 +6,7 @@
  * Format: Linux Documentation/arch/x86/orc-unwinder.rst, `arch/x86/include/asm/orc_types.h`; it changed in 6.4.
  */
 import { mayBeKernelCode, type UnwindContext, type UnwindFrame } from "./unwinder.ts";
-import { interruptedFrame, IRET_OFFSET, savedFrame } from "./x86_64_registers.ts";
+import { interruptedFrame, IRET_OFFSET, isAfterCall, savedFrame } from "./x86_64_entry.ts";
 
 const IP_BYTES = 4;
 const ENTRY_BYTES = 6;
@@ -34,12 +34,14 @@ const NAMED_REGISTERS: Readonly<Record<number, string>> = {
 };
 
 /** How an entry's third field is split. Before 6.4 types were two bits wide and began with the calls. */
-interface Format {
+export interface OrcFormat {
+  /** Bits of the type. */
   readonly typeMask: number;
+  /** The type of what was called. */
   readonly call: number;
 }
-const FORMAT_6_4: Format = { typeMask: 7, call: 2 };
-const FORMAT_BEFORE: Format = { typeMask: 3, call: 0 };
+const FORMAT_6_4: OrcFormat = { typeMask: 7, call: 2 };
+const FORMAT_BEFORE: OrcFormat = { typeMask: 3, call: 0 };
 
 /** Where a kernel's tables are. */
 export interface OrcTables {
@@ -50,7 +52,7 @@ export interface OrcTables {
   /** How many of each. */
   readonly count: number;
   /** How entries are to be read. */
-  readonly format: Format;
+  readonly format: OrcFormat;
 }
 
 /** One entry. */
@@ -89,6 +91,7 @@ export function orcCaller(
   context: UnwindContext,
 ): UnwindFrame | undefined {
   const entry = findEntry(tables, frame.called ? frame.pc - 1n : frame.pc, context);
+  if (entry?.spRegister === REG_UNDEFINED && !frame.called) return callerOfThunk(frame, context);
   const previousSp = entry && callerSp(frame, entry, context);
   if (entry === undefined || previousSp === undefined) return undefined;
   const { memory } = context;
@@ -104,6 +107,21 @@ export function orcCaller(
   return { pc, sp: previousSp, fp, user: false, called: true };
 }
 
+/**
+ * The caller of code that tables say nothing of, such as retpolines: those keep the return address at the top of the
+ * stack, or one word below while they run.
+ */
+function callerOfThunk(frame: UnwindFrame, context: UnwindContext): UnwindFrame | undefined {
+  for (const at of [frame.sp, frame.sp + 8n]) {
+    const pc = context.memory.word(at);
+    const known = pc !== undefined && context.kernel?.find(pc - 1n) && mayBeKernelCode(pc, frame, context);
+    if (known && isAfterCall(pc, context)) {
+      return { pc, sp: at + 8n, fp: frame.fp, user: false, called: true };
+    }
+  }
+  return undefined;
+}
+
 function callerSp(frame: UnwindFrame, entry: OrcEntry, { memory }: UnwindContext): bigint | undefined {
   const { spRegister, spOffset } = entry;
   switch (spRegister) {
@@ -117,8 +135,10 @@ function callerSp(frame: UnwindFrame, entry: OrcEntry, { memory }: UnwindContext
       const found = memory.word(frame.sp);
       return found === undefined ? undefined : found + spOffset;
     }
-    default:
-      return frame.register?.(NAMED_REGISTERS[spRegister] ?? "");
+    default: {
+      const name = NAMED_REGISTERS[spRegister];
+      return name === undefined ? undefined : frame.register?.(name);
+    }
   }
 }
 

@@ -9,27 +9,36 @@ import {
   codeBefore,
   isKernelAddress,
   mayBeKernelCode,
+  optionalRegister,
   type RegisterSource,
   type UnwindContext,
   type Unwinder,
   type UnwindFrame,
 } from "./unwinder.ts";
-import { savedFrame } from "./x86_64_registers.ts";
+import { isAfterCall, savedFrame } from "./x86_64_entry.ts";
 
-/** Tables of the context that was asked last: they are looked for once per backtrace. */
-let tables: { readonly context: UnwindContext; readonly orc: OrcTables | undefined } | undefined;
+/** By backtrace: the kernel's tables, once they were found. */
+const tablesOf = new WeakMap<UnwindContext, OrcTables>();
 
 /** x86_64. */
 export const x86_64: Unwinder = {
   start(cpu: RegisterSource): UnwindFrame {
     const [pc, sp, fp] = ["pc", "rsp", "rbp"].map((name) => cpu.register(name));
-    return { pc, sp, fp, user: cpu.mode === "user", called: false, register: (name) => cpu.register(name) };
+    return {
+      pc,
+      sp,
+      fp,
+      user: cpu.mode === "user",
+      called: false,
+      register: (name) => optionalRegister(cpu, name),
+    };
   },
 
   caller(frame: UnwindFrame, context: UnwindContext): UnwindFrame | undefined {
-    if (!frame.user) {
-      if (tables?.context !== context) tables = { context, orc: findOrcTables(context) };
-      if (tables.orc) return orcCaller(frame, tables.orc, context);
+    const orc = frame.user ? undefined : tablesOf.get(context) ?? findOrcTables(context);
+    if (orc) {
+      tablesOf.set(context, orc);
+      return orcCaller(frame, orc, context);
     }
     const { fp, sp, user, called } = frame;
     if (!user && (fp & 1n) === 1n) return savedFrame(fp - 1n, context.memory);
@@ -40,7 +49,9 @@ export const x86_64: Unwinder = {
     if (below === undefined && (fp % 8n !== 0n || fp < sp)) return undefined;
     const pc = context.memory.word(at);
     if (pc === undefined || callerFp === undefined) return undefined;
-    const known = user ? isAfterCall(pc, context) : mayBeKernelCode(pc, frame, context);
+    const known = user
+      ? !isKernelAddress(pc) && isAfterCall(pc, context)
+      : mayBeKernelCode(pc, frame, context);
     return known ? { pc, sp: at + 8n, fp: callerFp, user, called: true } : undefined;
   },
 };
@@ -57,16 +68,4 @@ function pushedBytes(code: Uint8Array | undefined): number | undefined {
   if (at >= code.length) return 0;
   if (code[at] !== 0x55) return undefined; // push %rbp
   return code.length === at + 1 ? 8 : undefined;
-}
-
-/** Whether the instruction before an address is a call, direct or indirect. */
-function isAfterCall(pc: bigint, { memory }: UnwindContext): boolean {
-  if (isKernelAddress(pc) || pc < 7n) return false;
-  const code = memory.bytes(pc - 7n, 7);
-  if (code.length < 7) return false;
-  if (code[2] === 0xe8) return true; // call rel32
-  // call r/m64 (ff /2): with no, an 8-bit or a 32-bit displacement, with or without an index byte
-  return [[5, 2], [4, 3], [3, 4], [1, 6], [0, 7]].some(([at]) =>
-    code[at] === 0xff && (code[at + 1] >> 3 & 7) === 2
-  );
 }

@@ -1,5 +1,8 @@
-/** The registers that x86_64 kernels save when they are entered: struct pt_regs (`arch/x86/include/asm/ptrace.h`). */
-import type { StackMemory, UnwindFrame } from "./unwinder.ts";
+/**
+ * What unwinding x86_64 needs whatever the kernel was built with: the registers that it saves when it is entered,
+ * struct pt_regs (`arch/x86/include/asm/ptrace.h`), and what calls look like.
+ */
+import type { StackMemory, UnwindContext, UnwindFrame } from "./unwinder.ts";
 
 /** Offsets in struct pt_regs of the registers that unwinding may need. */
 const SAVED: Readonly<Record<string, bigint>> = {
@@ -37,4 +40,16 @@ export function interruptedFrame(
   const [pc, cs, sp] = [SAVED_RIP, SAVED_CS, SAVED_RSP].map((offset) => memory.word(registers + offset));
   if (pc === undefined || cs === undefined || sp === undefined) return undefined;
   return { pc, sp, fp, user: (cs & CS_LEVEL) === CS_LEVEL, called: false };
+}
+
+/** Whether the instruction before an address is a call, direct or indirect. */
+export function isAfterCall(pc: bigint, { memory }: UnwindContext): boolean {
+  if (pc < 7n) return false;
+  const code = memory.bytes(pc - 7n, 7);
+  if (code.length < 7) return false;
+  if (code[2] === 0xe8) return true; // call rel32
+  // call r/m64 (ff /2): with no, an 8-bit or a 32-bit displacement, with or without an index byte
+  return [[5, 2], [4, 3], [3, 4], [1, 6], [0, 7]].some(([at]) =>
+    code[at] === 0xff && (code[at + 1] >> 3 & 7) === 2
+  );
 }
