@@ -2,9 +2,8 @@
  * How a vCPU got to where it stands: the chain of calls, across exceptions and system calls into user code. Only
  * memory is read. Whatever the guest's stack holds, the walk ends: frames are counted, and none comes twice.
  */
-import type { SymbolTable } from "../symbols/symbol_table.ts";
 import { type CodePlace, formatPlace, type Symbolizer } from "../symbols/symbolizer.ts";
-import { InputError } from "../errors.ts";
+import { BootwrightError, InputError } from "../errors.ts";
 import { arm64 } from "./arm64.ts";
 import { riscv64 } from "./riscv64.ts";
 import type { RegisterSource, StackMemory, UnwindContext, Unwinder, UnwindFrame } from "./unwinder.ts";
@@ -34,7 +33,7 @@ export interface BacktraceOptions {
 
 /** Guest memory by virtual address, as {@linkcode GuestMemory} gives it. */
 export interface VirtualMemory {
-  /** Copies bytes, through the page tables that a vCPU uses now; throws InputError where nothing is mapped. */
+  /** Copies bytes, through the page tables that a vCPU uses now; throws a BootwrightError where nothing is mapped. */
   read(address: bigint, length: number, options?: { readonly cpu?: number }): Uint8Array;
 }
 
@@ -76,8 +75,8 @@ export function backtraceFrom(
   const { caller } = unwinder(arch);
   const context: UnwindContext = {
     memory: stackMemory(memory, cpu),
-    kernel: codeTable(options.kernel),
-    user: codeTable(options.user),
+    kernel: options.kernel?.table,
+    user: options.user?.table,
   };
   const limit = Math.min(Math.max(1, options.limit ?? DEFAULT_LIMIT), MAX_LIMIT);
   const frames: Frame[] = [];
@@ -110,10 +109,6 @@ function unwinder(arch: string): Unwinder {
   return found;
 }
 
-function codeTable(symbolizer: Symbolizer | undefined): SymbolTable | undefined {
-  return symbolizer?.table;
-}
-
 /** Reads that say "nothing there" instead of throwing, and never further than what is mapped. */
 function stackMemory(memory: VirtualMemory, cpu: number): StackMemory {
   const bytes = (address: bigint, length: number): Uint8Array => {
@@ -125,7 +120,7 @@ function stackMemory(memory: VirtualMemory, cpu: number): StackMemory {
       try {
         piece = memory.read(at, count, { cpu });
       } catch (error) {
-        if (error instanceof InputError) break;
+        if (error instanceof BootwrightError) break;
         throw error;
       }
       pieces.push(piece);

@@ -4,7 +4,7 @@
  *
  * Format: System V ABI, "Note Section"; `ld --build-id`; Linux Documentation/admin-guide/kdump/vmcoreinfo.rst.
  */
-import { InputError } from "../errors.ts";
+import { BootwrightError, InputError } from "../errors.ts";
 import { type ElfFile, SHT_NOTE, viewOf } from "./elf_file.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 
@@ -96,7 +96,7 @@ function readOrNothing(memory: ReadableMemory, address: bigint, length: number):
   try {
     return memory.read(address, length);
   } catch (error) {
-    if (error instanceof InputError) return undefined;
+    if (error instanceof BootwrightError) return undefined;
     throw error;
   }
 }

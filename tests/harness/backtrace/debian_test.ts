@@ -3,8 +3,7 @@ import { translatorObstacle } from "../../../accel/select.ts";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { backtrace, type Frame } from "../../../harness/backtrace/backtrace.ts";
 import { Symbolizer } from "../../../harness/symbols/symbolizer.ts";
-import { parseSystemMap } from "../../../harness/symbols/system_map.ts";
-import { boot, guest, type Vm } from "../../../mod.ts";
+import { boot, guest, KernelInsightError, type Vm } from "../../../mod.ts";
 
 const debian = debianGuest("riscv64");
 const missing = !debian ? 'needs "deno task fixtures"' : await translatorObstacle() && "needs the translator";
@@ -18,22 +17,8 @@ function bootDebian(): Promise<Vm> {
   return boot({ arch: "riscv64", kernel, initrd, append: "console=ttyS0 quiet", memory: "256M" });
 }
 
-/** The kernel's functions, by the guest's own word. It has no KASLR here, so they hold for every boot. */
-let functions: Promise<Symbolizer> | undefined;
-async function readFunctions(): Promise<Symbolizer> {
-  await using vm = await bootDebian();
-  await vm.console.waitFor(/# $/);
-  await vm.console.type("stty -echo; grep ' [tTwW] ' /proc/kallsyms | gzip | base64; echo DO''NE\n");
-  const { start } = await vm.console.waitFor(/^DONE/m, { within: guest("60s") });
-  const packed = /(?:^[A-Za-z0-9+/=]+\r?\n)+/m.exec(vm.console.text.slice(0, start).split("stty").at(-1)!)!;
-  const bytes = Uint8Array.fromBase64(packed[0].replace(/\s/g, ""));
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const text = new Uint8Array(await new Response(unpacked).arrayBuffer());
-  return new Symbolizer(parseSystemMap(text, "kallsyms"));
-}
-
-function backtraceOf(vm: Vm, kernel: Symbolizer): Frame[] {
-  return backtrace(vm.cpu(0), vm.memory, "riscv64", { kernel });
+function backtraceOf(vm: Vm): Frame[] {
+  return backtrace(vm.cpu(0), vm.memory, "riscv64", { kernel: new Symbolizer(vm.kernel.symbols) });
 }
 
 /** The addresses of the call trace that the kernel has printed last. */
@@ -42,79 +27,89 @@ function printedTrace(vm: Vm): bigint[] {
   return [...trace.matchAll(/\[<([0-9a-f]{16})>\] \w/g)].map(([, hex]) => BigInt(`0x${hex}`));
 }
 
-linux(
-  "an oops's call trace is what a backtrace finds, through the exception and down to the program",
-  async () => {
-    const kernel = await (functions ??= readFunctions());
-    await using vm = await bootDebian();
-    await vm.console.waitFor(/# $/);
-    await vm.console.type("echo c >/proc/sysrq-trigger\n");
-    // Stops while the kernel prints the last line of its trace: deep in printk, within the handling of the fault.
-    await vm.console.waitFor(/Call Trace:\r?\n(?:.*\r?\n)*?.*(?:ret_from_exception|handle_exception)\+\S+/, {
-      within: guest("10s"),
-    });
-    const printed = printedTrace(vm);
-    assert(printed.length >= 8, vm.console.text);
-    const frames = backtraceOf(vm, kernel);
-    const pcs = frames.map(({ pc }) => pc);
-    const at = pcs.indexOf(printed[0]);
-    assert(at > 5, "the interrupted function comes below those that handle the fault");
-    assertEquals(pcs.slice(at, at + printed.length), printed);
-    assertEquals(frames[at].called, false);
-    assertEquals(frames[at].symbol, "sysrq_handle_crash");
-    assertEquals(frames.slice(0, at).some(({ symbol }) => symbol === "handle_exception"), true);
-    assertEquals(frames[at + printed.length].mode, "user");
-  },
-);
-
-linux("a running task's backtrace is the one it prints of itself", async () => {
-  const kernel = await (functions ??= readFunctions());
+linux("a panic's call trace is what a backtrace finds, down to the program", async () => {
   await using vm = await bootDebian();
   await vm.console.waitFor(/# $/);
-  await vm.console.type("echo 9 >/proc/sys/kernel/printk; echo l >/proc/sysrq-trigger\n");
-  await vm.console.waitFor(/Call Trace:\r?\n(?:.*\r?\n)*?.*(?:ret_from_exception|handle_exception)\+\S+/, {
-    within: guest("10s"),
-  });
+  using _ = vm.faults.expect("panic");
+  await vm.console.type("echo c >/proc/sysrq-trigger\n");
+  // Stops while the kernel prints the last line of its trace: deep in printk, within panic().
+  await vm.console.waitFor(/Call Trace:\r?\n(?:.*\r?\n)*?.*handle_exception\+\S+/, { within: guest("10s") });
   const printed = printedTrace(vm);
-  const pcs = backtraceOf(vm, kernel).map(({ pc }) => pc);
-  // The innermost frames have gone on meanwhile: from dump_backtrace into printk.
-  const at = pcs.indexOf(printed[1]);
-  assert(at > 3);
-  assertEquals(pcs.slice(at, at + printed.length - 1), printed.slice(1));
+  assert(printed.length >= 8, vm.console.text);
+  const frames = backtraceOf(vm);
+  const pcs = frames.map(({ pc }) => pc);
+  const at = pcs.indexOf(printed[0]);
+  assert(at > 5, "the trace itself is printed by further functions");
+  assertEquals(pcs.slice(at, at + printed.length), printed);
+  const names = frames.map(({ symbol }) => symbol);
+  // Its call of panic() is its last instruction: the kernel prints the name of what lies behind it.
+  assertEquals(names[names.indexOf("panic") + 1], "sysrq_handle_crash");
+  assertEquals(frames[at + printed.length].mode, "user");
+});
+
+linux("a backtrace goes on through an interrupt, from its own stack to the code it interrupted", async () => {
+  await using vm = await bootDebian();
+  await vm.console.waitFor("BOOT-OK");
+  let frames: Frame[] = [];
+  for (let i = 0; i < 20_000 && !isInterruptOfKernel(frames); i++) {
+    await vm.run({ for: guest("20us") });
+    frames = backtraceOf(vm);
+  }
+  assert(isInterruptOfKernel(frames), "no timer tick was hit");
+  const names = frames.map(({ symbol }) => symbol);
+  const entry = names.indexOf("call_on_irq_stack");
+  assertEquals(names.slice(entry, entry + 3), ["call_on_irq_stack", "do_irq", "handle_exception"]);
+  assertEquals([frames[entry + 3].called, frames[entry + 3].mode], [false, "kernel"]);
+  assert(isRoot(frames.at(-1)!));
 });
 
 linux("wherever a booting kernel is stopped, its backtrace goes back to where it began", async () => {
-  const kernel = await (functions ??= readFunctions());
   await using vm = await bootDebian();
-  const roots = new Map<string, number>();
-  const depths: number[] = [];
-  let seed = 1;
+  let seed = 1, looked = 0, deepest = 0;
+  const lost: string[] = [];
+  const roots = new Set<string>();
   for (let i = 0; i < 1500; i++) {
     seed = Math.imul(seed, 1103515245) + 12345 >>> 0;
     await vm.run({ for: guest(`${100_000 + seed % 800_000}ns`) });
-    const frames = backtraceOf(vm, kernel);
-    depths.push(frames.length);
+    if (!hasSymbols(vm)) continue;
+    const frames = backtraceOf(vm);
     const last = frames.at(-1)!;
-    const root = last.mode === "user" ? "user" : last.symbol ?? `0x${last.pc.toString(16)}`;
-    roots.set(root, (roots.get(root) ?? 0) + 1);
+    // Before the kernel has mapped itself, it runs at physical addresses.
+    if (frames.length === 1 && last.pc < 1n << 32n && last.pc >= 0x8000_0000n) continue;
+    looked++;
+    deepest = Math.max(deepest, frames.length);
+    if (isRoot(last)) roots.add(last.mode === "user" ? "user" : last.symbol!);
+    else lost.push(frames.map(({ pc, symbol }) => symbol ?? `0x${pc.toString(16)}`).join(" < "));
   }
-  const known = new Set(["user", "ret_from_fork", "_start_kernel"]);
-  const lost = [...roots].filter(([root]) => !known.has(root));
-  assertEquals(
-    lost.filter(([root]) => !root.startsWith("0x8")),
-    [],
-    "the first instructions have no symbols yet",
-  );
-  assert(Math.max(...depths) > 15);
-  assert(roots.get("user")! > 0 && roots.get("ret_from_fork")! > 0 && roots.get("_start_kernel")! > 0);
+  assertEquals(lost, []);
+  assert(looked > 1400 && deepest > 15, `${looked} backtraces, of ${deepest} frames at most`);
+  assert(roots.has("_start_kernel") && roots.has("ret_from_fork"), "both before and after the first thread");
 });
 
-linux("a backtrace without symbols is as long as with them, where a function calls others", async () => {
-  const kernel = await (functions ??= readFunctions());
+linux("a backtrace without symbols says where the vCPU stands, and what called that", async () => {
   await using vm = await bootDebian();
   await vm.console.waitFor("BOOT-OK");
   const without = backtrace(vm.cpu(0), vm.memory, "riscv64");
   assertEquals(without[0], { pc: vm.cpu(0).pc, sp: vm.cpu(0).register("sp"), mode: "kernel", called: false });
   assert(without.length >= 3);
-  assertEquals(backtraceOf(vm, kernel)[0].pc, without[0].pc);
+  const pcs = new Set(backtraceOf(vm).map(({ pc }) => pc));
+  assert(without.slice(1, 5).some(({ pc }) => pcs.has(pc)));
 });
+
+function isInterruptOfKernel(frames: readonly Frame[]): boolean {
+  const entry = frames.findIndex(({ symbol }) => symbol === "call_on_irq_stack");
+  return entry >= 0 && frames[entry + 3]?.mode === "kernel" && frames.length > entry + 5;
+}
+
+function isRoot({ mode, symbol }: Frame): boolean {
+  return mode === "user" || symbol === "ret_from_fork" || symbol === "_start_kernel";
+}
+
+function hasSymbols(vm: Vm): boolean {
+  try {
+    return vm.kernel.symbols.size > 0;
+  } catch (error) {
+    if (error instanceof KernelInsightError) return false;
+    throw error;
+  }
+}
