@@ -3,6 +3,7 @@
  * each is measured in a fresh process.
  */
 import { debianGuest } from "../fixtures/debian.ts";
+import { shellCosts } from "./shell.ts";
 import { matchingRate, watchingRatio } from "./watching.ts";
 
 const debian = debianGuest("riscv64");
@@ -16,6 +17,11 @@ switch (part) {
   case "matching":
     console.log(JSON.stringify({ matching: matchingRate() }));
     break;
+  case "shell": {
+    const { roundTripMs } = await shellCosts("riscv64", debian.kernel, debian.initrd, "console=ttyS0 quiet");
+    console.log(JSON.stringify({ shell: roundTripMs }));
+    break;
+  }
   default:
     throw new Error(`There is no part "${part}".`);
 }

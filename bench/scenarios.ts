@@ -10,7 +10,7 @@ import { type Observation, observe, peakRss } from "./observe.ts";
 export type ScenarioName = "boot" | "programs" | "tiny" | "statistics" | HarnessPart;
 
 /** What `harness_figures.ts` measures, each a figure of its own. */
-export type HarnessPart = "watching" | "matching";
+export type HarnessPart = "watching" | "matching" | "shell";
 
 /** One scenario. */
 export interface Scenario {
@@ -78,6 +78,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   },
   watching: harness("watching", "boots with and without waits and crash rules"),
   matching: harness("matching", "console output against patterns and crash rules"),
+  shell: harness("shell", "shell commands"),
 };
 
 /** A figure of the harness, measured in a process of its own. */

@@ -106,11 +106,13 @@ export interface SoftwareVcpu extends Vcpu {
   dropStoreTranslations(ramPage: number): void;
 }
 
-/** The way a loop was seen to go: where its instructions are in their page, in the order of execution. */
+/** A way that execution was seen to go: where its instructions are in their page, in the order of execution. */
 export interface Trace {
-  /** Offsets in the page; the first is the loop's entry, to which the last instruction goes back. */
+  /** Offsets in the page; the first is the block's entry. */
   readonly offsets: Uint16Array;
   length: number;
+  /** Offset in the page of what follows the last instruction; negative if that is not known. */
+  next: number;
 }
 
 /** The ISA's front end to the translator. */
@@ -121,10 +123,19 @@ export interface FrontEnd {
    * block always ends with a terminating op; after `maxInstructions` it is a jump to what follows.
    * Sets {@linkcode FrontEnd.endOffset}.
    *
+   * @param stops Offsets in the page that the block ends before, so that what follows is a block of its own.
+   *
    * With a trace, the block follows it instead, with side exits wherever execution may go another way, and
-   * ends with a jump to its own entry; with any other end the trace could not be followed.
+   * ends with a jump to what follows; a block that ends otherwise could not follow the trace.
    */
-  translate(vcpu: SoftwareVcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void;
+  translate(
+    vcpu: SoftwareVcpu,
+    ramOffset: number,
+    maxInstructions: number,
+    ir: Ir,
+    trace?: Trace,
+    stops?: ReadonlySet<number>,
+  ): void;
   /** First RAM offset the last block was taken from (possibly below its entry). */
   readonly startOffset: number;
   /** End of the RAM offsets the last block was taken from. */

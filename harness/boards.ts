@@ -3,6 +3,7 @@ import type { Board } from "../core/boards/board.ts";
 import type { CpuMode } from "../core/boards/x86/cpu_mode.ts";
 import type { ImageBytes } from "../core/boot/image_file.ts";
 import type { HostMemory } from "../core/memory.ts";
+import type { LineDevice } from "./shell/protocol.ts";
 
 /** What every board is made from. */
 export interface BoardOptions {
@@ -38,6 +39,8 @@ export interface BoardRow {
   readonly maxCpus: number;
   /** Options that not every board takes and this one does. */
   readonly takes: readonly BoardSpecial[];
+  /** How the guest knows the second serial line, on which `vm.shell` works. */
+  readonly shellLine: LineDevice;
   /** Makes the machine. */
   create(options: BoardOptions): Promise<Board>;
 }
@@ -49,6 +52,7 @@ export const BOARDS: Readonly<Record<Arch, BoardRow>> = {
     aliases: ["riscv", "rv64", "rv64gc"],
     maxCpus: 8,
     takes: ["firmware"],
+    shellLine: { name: "ttyS1", numbers: [4, 65] },
     create: async (options) =>
       await (await import("../core/boards/virt_riscv64.ts")).createVirtRiscv64(options),
   },
@@ -58,6 +62,7 @@ export const BOARDS: Readonly<Record<Arch, BoardRow>> = {
     aliases: ["amd64", "x64", "x86-64", "x86", "intel64"],
     maxCpus: 8,
     takes: ["cpuMode", "cpuModel"],
+    shellLine: { name: "ttyS1", numbers: [4, 65] },
     create: async (options) => await (await import("../core/boards/virt_x86.ts")).createVirtX86(options),
   },
 };

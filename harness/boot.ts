@@ -21,6 +21,7 @@ import type { FaultPolicy } from "./faults/faults.ts";
 import { HostFile } from "./host_file.ts";
 import { parseBytes } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
+import type { ShellOptions } from "./shell/shell.ts";
 import { DEFAULT_TRANSCRIPT_BYTES } from "./transcript.ts";
 import { Vm } from "./vm.ts";
 
@@ -91,6 +92,8 @@ export interface BootOptions {
    * the permission to write there was not granted
    */
   readonly report?: string | false;
+  /** How `vm.shell` works. @default on the second serial line where the guest has one */
+  readonly shell?: ShellOptions;
 }
 
 const MIN_TRANSCRIPT_BYTES = 4096;
@@ -111,6 +114,7 @@ const KNOWN_OPTIONS = [
   "ansi",
   "faults",
   "report",
+  "shell",
 ];
 
 /**
@@ -165,6 +169,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
       command: reproduceCommand(options),
       faults: options.faults ?? {},
       report: options.report,
+      shell: options.shell,
     });
   } catch (error) {
     throw translated(error);

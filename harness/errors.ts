@@ -40,6 +40,8 @@ export interface CpuPosition {
   readonly mode: string;
   /** What it is doing. */
   readonly state: "running" | "waiting" | "stopped";
+  /** What the program counter is in, where the kernel's symbols tell: `do_idle+0x2c/0x200`. */
+  readonly symbol?: string;
 }
 
 /** The facts of a machine at the moment something failed. */
@@ -52,6 +54,8 @@ export interface MachineReport {
   readonly cpus: readonly CpuPosition[];
   /** The last lines of the console. */
   readonly lastLines: readonly string[];
+  /** The end of the kernel's log as read from its memory, as `dmesg` prints it; undefined where there is none. */
+  readonly kernelLog?: readonly string[];
   /** A command that shows the same, where the machine was made from files. */
   readonly reproduce: string | undefined;
 }
@@ -93,7 +97,9 @@ function waitMessage(
     ...(nearest === undefined ? [] : [`  nearest miss: ${nearest}`]),
     `  ${formatMoment(report.guestTimeNs, report.instructions)}`,
     ...report.cpus.map((cpu) =>
-      `  cpu ${cpu.index}: pc 0x${cpu.pc.toString(16)}, ${cpu.mode} mode, ${cpu.state}`
+      `  cpu ${cpu.index}: pc 0x${cpu.pc.toString(16)}${
+        cpu.symbol ? ` (${cpu.symbol})` : ""
+      }, ${cpu.mode} mode, ${cpu.state}`
     ),
   ];
   if (report.lastLines.length > 0) {
@@ -101,6 +107,19 @@ function waitMessage(
   } else {
     lines.push("  the console is empty");
   }
+  const unseen = unseenLog(report);
+  if (unseen.length > 0) lines.push("  the end of the kernel's log:", ...unseen.map((line) => `  | ${line}`));
   if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
   return lines.join("\n");
+}
+
+/** Lines of the kernel's log in a message. */
+const MAX_LOG_LINES = 15;
+
+/** The end of the kernel's log, as far as the console has not shown it. */
+function unseenLog({ kernelLog = [], lastLines }: MachineReport): readonly string[] {
+  const text = (line: string) => line.replace(/^\[ *\d+\.\d+\] /, "");
+  const shown = lastLines.map(text);
+  const seen = kernelLog.findLastIndex((line) => shown.includes(text(line)));
+  return kernelLog.slice(seen + 1).slice(-MAX_LOG_LINES);
 }

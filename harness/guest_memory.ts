@@ -23,6 +23,18 @@ interface Place {
   readonly at: number;
 }
 
+/** A span of RAM itself, not copied: to be read only, and only until the machine moves or is closed. */
+export interface RamView {
+  /** Guest-physical address of its first byte. */
+  readonly base: number;
+  /** The bytes. */
+  readonly u8: Uint8Array;
+  /** The same as 32-bit words, in host order. */
+  readonly i32: Int32Array;
+  /** The same at any alignment. */
+  readonly view: DataView;
+}
+
 /** The memory of a machine that stands still. */
 export class GuestMemory {
   readonly #machine: Machine;
@@ -47,6 +59,12 @@ export class GuestMemory {
   /** Where RAM lies: guest-physical addresses and bytes, ascending. */
   get spans(): readonly RamSpan[] {
     return this.#machine.rams.map(({ base, size }) => ({ base, size }));
+  }
+
+  /** RAM as it is, ascending by address: for those who look for something in all of it. */
+  views(): readonly RamView[] {
+    this.#assertOpen();
+    return this.#machine.rams;
   }
 
   /** Copies bytes out of RAM. @throws {InputError} when the span is not wholly in RAM. */

@@ -3,20 +3,23 @@
  * stands still and can be looked at.
  */
 import type { Timer } from "../core/clock.ts";
-import type { Arch } from "./boards.ts";
+import { type Arch, BOARDS } from "./boards.ts";
 import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
 import { formatNs, shorten } from "./format.ts";
 import { Console, type ConsoleHost, type ConsoleOptions } from "./console.ts";
 import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
 import { type BootwrightError, InputError, type MachineReport, WaitError } from "./errors.ts";
+import { ifReadable, logLine, readableLog } from "./diagnosis.ts";
 import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import type { Crash } from "./faults/crash.ts";
 import { type FaultPolicy, Faults } from "./faults/faults.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
+import { Kernel } from "./kernel/kernel.ts";
 import { Keyboard } from "./keyboard.ts";
+import { Shell, type ShellOptions } from "./shell/shell.ts";
 import { Timeline } from "./timeline.ts";
 
 /** What {@linkcode boot} tells a machine about itself. */
@@ -29,6 +32,8 @@ export interface VmFacts {
   readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
+  /** How the shell works. */
+  readonly shell: ShellOptions | undefined;
   /** Where reports of failures go. */
   readonly report: ReportSetting;
   /** Classes of faults, where they are not the table's. */
@@ -61,6 +66,8 @@ export class Vm implements AsyncDisposable {
   readonly console: Console;
   /** Guest memory. */
   readonly memory: GuestMemory;
+  /** Runs commands in the guest. */
+  readonly shell: Shell;
   /** What happened so far. */
   readonly timeline: Timeline;
   /** The guest's crashes: what came, what is expected, and what each kind does to a wait. */
@@ -73,6 +80,9 @@ export class Vm implements AsyncDisposable {
   readonly #reports: ReportSetting;
   /** What was waited for and typed; undefined once that is too much to show. */
   #steps: string[] | undefined = [];
+  #kernel: Kernel | undefined;
+  /** Resets by the test: memory changes without the clock moving. */
+  #resets = 0;
   readonly #runEnd: Timer;
   /** Whether a wait has failed: its error says what there is to say. */
   #failed = false;
@@ -110,8 +120,23 @@ export class Vm implements AsyncDisposable {
       typed: (text) => this.timeline.add("type", text),
       passed: (wanted) => this.#passed(wanted),
     }, keyboard);
+    this.shell = new Shell(
+      {
+        driver,
+        console: this.console,
+        line: this.#serial[1],
+        report: () => this.report(),
+        failure: (wanted, exit, nearestMiss) => this.#failure(wanted, exit, nearestMiss),
+        passed: (wanted) => this.#passed(wanted),
+        reported: (error) => this.#reported(error),
+        event: (kind, text) => this.timeline.add(kind, text),
+      },
+      BOARDS[facts.arch].shellLine,
+      facts.shell,
+    );
     driver.onSlice = () => this.#serial.forEach((line) => line.flush());
     driver.onReboot = () => {
+      this.shell.forget();
       this.timeline.add("reset", "the guest reset itself and starts over");
       this.faults.event("reset");
     };
@@ -137,6 +162,18 @@ export class Vm implements AsyncDisposable {
   /** The engine's counters: blocks translated, TLB fills, exits by cause. */
   get statistics(): Readonly<Record<string, number>> {
     return this.#driver.engine.statistics();
+  }
+
+  /**
+   * A look into a Linux guest's kernel, read from its memory without its help: symbols, typed variables, the log,
+   * tasks, mounts, modules. Works before any console is up, and after death.
+   */
+  get kernel(): Kernel {
+    return this.#kernel ??= new Kernel({
+      arch: this.arch,
+      memory: this.memory,
+      moment: () => this.guestTimeNs + this.#resets,
+    });
   }
 
   /** How many vCPUs there are. */
@@ -251,7 +288,9 @@ export class Vm implements AsyncDisposable {
   reset(): void {
     this.#driver.assertIdle();
     this.#driver.reset();
+    this.#resets++;
     this.faults.event("reset");
+    this.shell.forget();
     this.timeline.add("reset", "the test pressed reset");
   }
 
@@ -272,7 +311,12 @@ export class Vm implements AsyncDisposable {
     return {
       guestTimeNs: this.guestTimeNs,
       instructions: this.instructions,
-      cpus: this.#cpus.map((cpu) => cpu.position()),
+      cpus: this.#cpus.map((cpu) => {
+        const symbol = ifReadable(() => this.kernel.symbolize(cpu.pc));
+        return { ...cpu.position(), ...(symbol !== undefined && { symbol }) };
+      }),
+      kernelLog: readableLog(this.kernel)?.filter(({ level }) => level < DEBUG_LEVEL).slice(-MAX_LOG_LINES)
+        .map((entry) => shorten(logLine(entry), MAX_LINE)),
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
@@ -322,7 +366,8 @@ export class Vm implements AsyncDisposable {
 
   async #crashed(crash: Crash, wanted: string): Promise<BootwrightError> {
     this.timeline.add("fault", crash.title);
-    return await this.#reported(this.faults.error(crash, wanted, this.report()));
+    const report = this.report();
+    return await this.#reported(this.faults.error(crash, wanted, report, report.kernelLog));
   }
 
   /** Leaves a report about the error of a wait. */
@@ -355,6 +400,10 @@ export class Vm implements AsyncDisposable {
 
 /** Characters of a reproduction's steps. */
 const MAX_STEPS = 4000;
+/** Syslog level of what consoles leave out, too. */
+const DEBUG_LEVEL = 7;
+/** Lines of the kernel's log in a report. */
+const MAX_LOG_LINES = 30;
 /** Characters of a line in a report. */
 const MAX_LINE = 400;
 

@@ -6,13 +6,22 @@
  * instructions, the last few instructions of a budget) is the interpreter's, one instruction at a time. So
  * both engines share one definition of every hard case.
  */
-import type { FrontEnd, MachineContext, SoftwareVcpu, Trace } from "../../core/isa.ts";
+import type { FrontEnd, MachineContext, SoftwareVcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
 import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
-import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../core/translator/backend.ts";
-import { BlockCache, MAX_BLOCKS } from "../../core/translator/block_cache.ts";
+import {
+  CAREFUL_CONTEXT,
+  EMIT_CAREFUL,
+  EMIT_NORMAL,
+  EXIT_BUDGET,
+  EXIT_LEAVE,
+  EXIT_LINK,
+  EXIT_LOOKUP,
+  EXIT_SITE,
+} from "../../core/translator/backend.ts";
+import { BlockCache } from "../../core/translator/block_cache.ts";
 import { X64Backend } from "../../core/translator/host/x64/backend.ts";
-import { Ir, OP_JUMP } from "../../core/translator/ir.ts";
+import { Ir } from "../../core/translator/ir.ts";
 import {
   JUMP_CACHE_BITS,
   STATE_BUDGET,
@@ -30,6 +39,7 @@ import {
   STATE_TLB_FILLS,
 } from "../../core/translator/layout.ts";
 import type { CountingEngine } from "../engine.ts";
+import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
 import { allocateCode, nativeEntry } from "../ffi/memory.ts";
 
@@ -37,19 +47,6 @@ const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
-/** Rounds that a loop must go on the same way, when it is seen, to be taken for a long one. */
-const LONG_LOOP_ROUNDS = 4;
-/** Longest trace of a loop, in guest instructions. */
-const MAX_TRACE = 160;
-/** Samples in a block before it is taken for a part of a loop worth tracing. */
-const COLD_SAMPLES = 2;
-/**
- * Samples after which a loop is taken for a short one, because it never went on for some rounds when it was
- * seen, or a block for no loop at all.
- */
-const LAST_SAMPLE = 8;
-/** In place of a number of samples: the block follows a trace. */
-const TRACED = 255;
 
 /** Every so many translations one is timed. */
 const TIMED_EVERY = 8;
@@ -60,7 +57,7 @@ const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
 const FIRST_EPOCH = 1 << 8;
 
 /** How eagerly the translator works. It changes nothing a guest can see. */
-export interface DbtOptions {
+export interface DbtOptions extends Eagerness {
   /** Code is left at least every so many instructions, to see where it is. @default 500000 */
   readonly sampleInstructions?: number;
   /** Bytes of memory for generated code; when it is full, all code is thrown away. @default 96 MiB */
@@ -81,10 +78,7 @@ export class DbtEngine implements CountingEngine {
   readonly #sampleInstructions: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
-  /** Samples seen per block, up to {@linkcode LAST_SAMPLE}. */
-  readonly #samples = new Uint8Array(MAX_BLOCKS);
-  readonly #trace: Trace & { offsets: Uint16Array } = { offsets: new Uint16Array(MAX_TRACE), length: 0 };
-  #traces = 0;
+  readonly #hotCode: HotCode;
   #translated = 0;
   #translatedInstructions = 0;
   // Processor time of some translations: reading the clock costs as much as an instruction's translation.
@@ -120,6 +114,18 @@ export class DbtEngine implements CountingEngine {
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
+    this.#hotCode = new HotCode({
+      machine,
+      frontEnd: this.#frontEnd,
+      backend: this.#backend,
+      blocks: this.#blocks,
+      ir: this.#ir,
+      interpret: (vcpu, budget) => this.#interpret(vcpu, budget),
+      add: (block) => this.#add(block),
+      forget: (block) => this.#forget(block),
+      drop: (offset, size, keeps) => this.#drop(offset, size, keeps),
+      beginEpoch: () => this.#beginEpoch(),
+    }, options);
     for (const vcpu of vcpus) {
       this.#enter.push(nativeEntry(this.#backend.enter, vcpu.stateAddress));
       const { state } = vcpu;
@@ -187,7 +193,7 @@ export class DbtEngine implements CountingEngine {
           const from = exits.linkBlock(argument);
           const pcLo = exits.linkPcLo(argument), pcHi = blocks.pcHi[from];
           const page = Math.floor(blocks.offset[from] / PAGE_SIZE) * PAGE_SIZE;
-          const context = blocks.context[from];
+          const context = blocks.context[from] & 255 | (exits.linkCareful(argument) ? CAREFUL_CONTEXT : 0);
           state[PC_LO] = pcLo;
           state[PC_HI] = pcHi;
           const clears = this.#clears;
@@ -207,7 +213,7 @@ export class DbtEngine implements CountingEngine {
           state[PC_HI] = blocks.pcHi[argument];
           clock.instructions += budget - left;
           if (allowed === budget) this.#interpret(vcpu, left);
-          else this.#sample(vcpu, argument, allowed - budget + left);
+          else this.#hotCode.sample(vcpu, argument, allowed - budget + left);
           return;
         }
         case EXIT_SITE: {
@@ -229,97 +235,6 @@ export class DbtEngine implements CountingEngine {
           throw new Error(`generated code returned with unknown reason ${reason}`);
       }
     }
-  }
-
-  /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
-  #sample(vcpu: SoftwareVcpu, block: number, left: number): void {
-    const samples = this.#samples;
-    if (samples[block] >= LAST_SAMPLE || left < (LONG_LOOP_ROUNDS + 2) * MAX_TRACE) return;
-    if (++samples[block] <= COLD_SAMPLES) return;
-    if (this.#record(vcpu, block)) this.#installTrace(vcpu, block, samples[block] === LAST_SAMPLE);
-  }
-
-  /** Interprets until the vCPU is back at the block's entry, noting the way. False if it does not come. */
-  #record(vcpu: SoftwareVcpu, block: number): boolean {
-    const { state } = vcpu;
-    const { control, clock } = this.#machine;
-    const trace = this.#trace;
-    const blocks = this.#blocks;
-    const pcLo = blocks.pcLo[block], pcHi = blocks.pcHi[block], context = blocks.context[block];
-    trace.length = 0;
-    let at = pcLo;
-    do {
-      if (trace.length === MAX_TRACE) return false;
-      trace.offsets[trace.length++] = at & (PAGE_SIZE - 1);
-      this.#interpret(vcpu, 1);
-      at = state[PC_LO];
-      const samePage = state[PC_HI] === pcHi && ((at ^ pcLo) & -PAGE_SIZE) === 0;
-      if (!samePage || control.yield || clock.deadlineMoved || vcpu.context() !== context) return false;
-    } while (at !== pcLo);
-    return blocks.code[block] !== 0;
-  }
-
-  /** Whether the loop just recorded goes on for some rounds. The vCPU may end up anywhere in its page. */
-  #goesOn(vcpu: SoftwareVcpu, pcHi: number): boolean {
-    const { state } = vcpu;
-    const { control, clock } = this.#machine;
-    const { offsets, length } = this.#trace;
-    const page = state[PC_LO] & -PAGE_SIZE;
-    for (let step = 0; step < LONG_LOOP_ROUNDS * length; step++) {
-      if (state[PC_LO] !== (page | offsets[step % length]) || state[PC_HI] !== pcHi) return false;
-      if (control.yield || clock.deadlineMoved) return false;
-      this.#interpret(vcpu, 1);
-    }
-    return true;
-  }
-
-  /** Lets the trace begin where the loop jumps back to, which is where it is entered from outside. */
-  #rotate(): void {
-    const { offsets, length } = this.#trace;
-    let head = 0, farthest = 0;
-    for (let i = 0; i < length; i++) {
-      const back = offsets[(i + length - 1) % length] - offsets[i];
-      if (back > farthest) {
-        farthest = back;
-        head = i;
-      }
-    }
-    const rotated = offsets.slice(0, length);
-    for (let i = 0; i < length; i++) offsets[i] = rotated[(head + i) % length];
-  }
-
-  /**
-   * Installs a block that follows the trace recorded from the entry of a block, where the vCPU stands.
-   *
-   * @param short Whether to do so for a loop of a few rounds too.
-   */
-  #installTrace(vcpu: SoftwareVcpu, block: number, short: boolean): void {
-    const { state } = vcpu;
-    const blocks = this.#blocks, ir = this.#ir, samples = this.#samples;
-    const pcHi = blocks.pcHi[block], context = blocks.context[block];
-    const long = this.#goesOn(vcpu, pcHi);
-    if (blocks.code[block] === 0 || !blocks.hasRoom() || !long && !short) return;
-    this.#rotate();
-    const head = this.#trace.offsets[0];
-    const pcLo = blocks.pcLo[block] & -PAGE_SIZE | head;
-    // The front end takes the page's address from the pc.
-    if (state[PC_HI] !== pcHi || ((state[PC_LO] ^ pcLo) & -PAGE_SIZE) !== 0) return;
-    const offset = Math.floor(blocks.offset[block] / PAGE_SIZE) * PAGE_SIZE + head;
-    const replaced = blocks.find(offset, pcLo, pcHi, context);
-    if (replaced >= 0 && samples[replaced] === TRACED) return;
-    ir.begin(context);
-    this.#frontEnd.translate(vcpu, offset, MAX_TRACE, ir, this.#trace);
-    const last = ir.length - 1;
-    if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== pcHi) return;
-    const code = this.#backend.emit(blocks.next, pcLo, pcHi, long);
-    if (code === 0) return;
-    if (replaced >= 0) {
-      this.#forget(replaced);
-      blocks.remove(replaced);
-    }
-    for (const v of this.#vcpus) v.state[EPOCH_CONTEXT] += 256;
-    samples[this.#add(offset, pcLo, pcHi, context, code)] = TRACED;
-    this.#traces++;
   }
 
   #interpret(vcpu: SoftwareVcpu, budget: number): void {
@@ -348,7 +263,9 @@ export class DbtEngine implements CountingEngine {
     const found = this.#blocks.find(offset, pcLo, pcHi, context);
     if (found >= 0) {
       const code = this.#blocks.code[found];
-      this.#backend.publish(pcLo, pcHi, Math.floor(offset / PAGE_SIZE), context, code);
+      if (context < CAREFUL_CONTEXT) {
+        this.#backend.publish(pcLo, pcHi, Math.floor(offset / PAGE_SIZE), context, code);
+      }
       return code;
     }
     return this.#translate(vcpu, offset, pcLo, pcHi, context);
@@ -358,49 +275,40 @@ export class DbtEngine implements CountingEngine {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
-    backend.prepare(context, frontEnd, ram);
+    backend.prepare(context & 255, frontEnd, ram);
+    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL : EMIT_CAREFUL;
     const timed = this.#translated % TIMED_EVERY === 0;
     const started = timed ? this.#cpuMs() : 0;
-    ir.begin(context);
-    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir);
-    let code = backend.emit(blocks.next, pcLo, pcHi, false);
+    ir.begin(context & 255);
+    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, undefined, this.#hotCode.headsIn(offset));
+    let code = backend.emit(blocks.next, pcLo, pcHi, effort);
     if (code === 0) {
       this.#clear();
-      backend.prepare(context, frontEnd, ram);
-      code = backend.emit(blocks.next, pcLo, pcHi, false);
+      backend.prepare(context & 255, frontEnd, ram);
+      code = backend.emit(blocks.next, pcLo, pcHi, effort);
     }
-    this.#samples[this.#add(offset, pcLo, pcHi, context, code)] = 0;
+    const { startOffset: from, endOffset: to } = frontEnd;
+    const { instructions } = ir;
+    this.#hotCode.added(this.#add({ offset, pcLo, pcHi, context, instructions, code, from, to }));
     this.#translated++;
-    this.#translatedInstructions += ir.instructions;
+    this.#translatedInstructions += instructions;
     if (timed) {
       this.#timedMs += this.#cpuMs() - started;
-      this.#timedInstructions += ir.instructions;
+      this.#timedInstructions += instructions;
     }
     return code;
   }
 
-  /** Adds the block just emitted; returns its number. */
-  #add(offset: number, pcLo: number, pcHi: number, context: number, code: number): number {
+  /** Adds a block that was emitted; returns its number. */
+  #add({ offset, pcLo, pcHi, context, instructions, code, from, to }: NewBlock): number {
     const { ram } = this.#machine;
-    const vcpus = this.#vcpus;
-    const { startOffset, endOffset } = this.#frontEnd;
-    const instructions = this.#ir.instructions;
-    const block = this.#blocks.add(
-      offset,
-      pcLo,
-      pcHi,
-      context,
-      instructions,
-      code,
-      startOffset,
-      endOffset,
-    );
+    const block = this.#blocks.add(offset, pcLo, pcHi, context, instructions, code, from, to);
     const page = Math.floor(offset / PAGE_SIZE);
     if (ram.codePages[page] === 0) {
       ram.codePages[page] = 1;
-      for (const vcpu of vcpus) vcpu.dropStoreTranslations(page);
+      for (const vcpu of this.#vcpus) vcpu.dropStoreTranslations(page);
     }
-    this.#backend.publish(pcLo, pcHi, page, context, code);
+    if (context < CAREFUL_CONTEXT) this.#backend.publish(pcLo, pcHi, page, context, code);
     return block;
   }
 
@@ -429,19 +337,23 @@ export class DbtEngine implements CountingEngine {
     }
   }
 
-  /** Drops the blocks that overlap `size` bytes at a RAM offset (within one page). */
-  #drop(offset: number, size: number): void {
-    const { ram } = this.#machine;
-    const vcpus = this.#vcpus;
-    const page = Math.floor(offset / PAGE_SIZE);
+  /** Drops the blocks that overlap `size` bytes at a RAM offset (within one page), but for those to keep. */
+  #drop(offset: number, size: number, keeps?: (block: number) => boolean): void {
     const before = this.#dropped;
     const remains = this.#blocks.drop(offset, size, (b) => {
       this.#dropped++;
       this.#forget(b);
-    });
-    if (!remains) ram.codePages[page] = 0;
+    }, keeps);
+    if (!remains) {
+      this.#machine.ram.codePages[Math.floor(offset / PAGE_SIZE)] = 0;
+      this.#hotCode.forgetPage(offset);
+    }
     // Jump caches and cells may still lead to what was dropped.
-    if (this.#dropped !== before) { for (const v of vcpus) v.state[EPOCH_CONTEXT] += 256; }
+    if (this.#dropped !== before) this.#beginEpoch();
+  }
+
+  #beginEpoch(): void {
+    for (const v of this.#vcpus) v.state[EPOCH_CONTEXT] += 256;
   }
 
   #clear(): void {
@@ -450,6 +362,7 @@ export class DbtEngine implements CountingEngine {
     this.#clears++;
     this.#backend.clear();
     this.#blocks.clear();
+    this.#hotCode.clear();
     ram.codePages.fill(0);
     for (const v of vcpus) {
       emptyJumpCache(v.state);
@@ -460,7 +373,7 @@ export class DbtEngine implements CountingEngine {
   statistics(): Record<string, number> {
     return {
       blocksTranslated: this.#translated,
-      loopsTraced: this.#traces,
+      tracesInstalled: this.#hotCode.traces,
       instructionsTranslated: this.#translatedInstructions,
       translationMs: this.#timedMs / (this.#timedInstructions || 1) * this.#translatedInstructions,
       codeBytes: this.#backend.codeBytes,

@@ -14,6 +14,16 @@ export const EXIT_LOOKUP = 4;
 /** The run loop should look around; the pc is in the state. */
 export const EXIT_LEAVE = 5;
 
+// How much a backend makes of a block
+/** As usual. */
+export const EMIT_NORMAL = 0;
+/** It is worth to make much of it, if it is a loop. */
+export const EMIT_HOT = 1;
+/** Every memory access looks at the TLB for itself, whatever was seen before. */
+export const EMIT_CAREFUL = 2;
+/** Added to the context of blocks that are emitted carefully: they are led to by links alone. */
+export const CAREFUL_CONTEXT = 256;
+
 /** Memory a backend works in, from the engine. */
 export interface CodeMemory {
   /** Executable memory below 2 GiB. */
@@ -29,9 +39,22 @@ export interface Backend {
   /**
    * Emits the block in the backend's IR; returns the host address of its code, or 0 when memory is full.
    *
-   * @param hot Whether it is worth to make much of it, if it is a loop.
+   * @param effort EMIT_*.
    */
-  emit(block: number, pcLo: number, pcHi: number, hot: boolean): number;
+  emit(block: number, pcLo: number, pcHi: number, effort: number): number;
+  /** Whether the block in the backend's IR is a loop that {@linkcode EMIT_HOT} lets run without looking at the TLB. */
+  streams(): boolean;
+  /**
+   * What is emitted until {@linkcode Backend.endRegion} are blocks that go on in each other: see region.ts of
+   * the host backends. Each of them begins with a `get` of the slots given, in their order.
+   *
+   * @param pcs Low halves of the blocks' pcs, in the order in which they will be emitted.
+   * @param slots Integer slots that the blocks carry in registers.
+   * @param set For each of them, whether any of the blocks sets it.
+   */
+  beginRegion(pcs: readonly number[], slots: readonly number[], set: readonly boolean[]): void;
+  /** Ends the region. */
+  endRegion(): void;
   /** Makes a link jump straight to the code at the given address. */
   link(link: number, code: number): void;
   /** Undoes {@linkcode Backend.link}. */

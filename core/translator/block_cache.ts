@@ -19,7 +19,7 @@ export class BlockCache {
   readonly pcHi: Int32Array = new Int32Array(MAX_BLOCKS);
   /** RAM offset of the entry. */
   readonly offset: Float64Array = new Float64Array(MAX_BLOCKS);
-  readonly context: Uint8Array = new Uint8Array(MAX_BLOCKS);
+  readonly context: Uint16Array = new Uint16Array(MAX_BLOCKS);
   /** Guest instructions on the way to the block's end. */
   readonly instructions: Uint16Array = new Uint16Array(MAX_BLOCKS);
   /** Host address of the code; 0 for a dropped block. */
@@ -134,14 +134,21 @@ export class BlockCache {
   /**
    * Drops the blocks that overlap `size` bytes at a RAM offset (within one page), telling about each before
    * it goes. Returns whether the page still holds code.
+   *
+   * @param keeps Tells which of them stay nevertheless.
    */
-  drop(offset: number, size: number, dropped: (block: number) => void): boolean {
+  drop(
+    offset: number,
+    size: number,
+    dropped: (block: number) => void,
+    keeps: (block: number) => boolean = () => false,
+  ): boolean {
     const page = Math.floor(offset / PAGE_SIZE);
     const first = offset - page * PAGE_SIZE, end = first + size;
     let previous = -1;
     this.#granules[2 * page] = this.#granules[2 * page + 1] = 0;
     for (let b = this.#pageFirst[page]; b >= 0; b = this.#pageNext[b]) {
-      if (this.#from[b] < end && first < this.#to[b]) {
+      if (this.#from[b] < end && first < this.#to[b] && !keeps(b)) {
         dropped(b);
         this.#unhash(b);
         this.code[b] = 0;

@@ -91,6 +91,12 @@ export const OP_POPCNT32 = 51;
 /** Reverses the eight bytes. */
 export const OP_BSWAP64 = 52;
 
+// Two operations in one
+/** a + (b << c), c in 1..3. */
+export const OP_ADD_SHIFTED = 53;
+/** a & ~b. */
+export const OP_ANDN64 = 54;
+
 // Comparison and selection. c = a condition (COND_*)
 /** 1 if `a cond b` else 0. */
 export const OP_SETCC = 60;
@@ -235,6 +241,8 @@ export const F2I_TRUNCATE = 4;
 
 /** Most ops one block may have. */
 export const IR_CAPACITY = 2048;
+/** How many ops an addition is looked for among. */
+const ADDITIONS_REMEMBERED = 96;
 /** A decoder ends its block when fewer ops than this are free: no instruction needs more. */
 export const IR_HEADROOM = 96;
 
@@ -262,10 +270,16 @@ export class Ir {
   stub = false;
   /** Labels handed out so far (stubs only). */
   labels = 0;
+  /** Whether the block follows a trace, so that it pays to look twice at it. */
+  traced = false;
   /** Context the block is translated for; its low two bits are the MMU index. */
   context = 0;
   // Value that slot i holds at this point of the block, +1; 0 = not known. Valid if stamped this block.
   readonly #slotValue = new Int32Array(STATE_SLOTS);
+  /** Slots that are taken to hold sign extensions of 32-bit numbers when the block is entered. */
+  readonly assumed: number[] = [];
+  /** Those of them of which something was made. */
+  readonly relied: number[] = [];
   readonly #slotStamp = new Int32Array(STATE_SLOTS);
   #stamp = 0;
 
@@ -277,7 +291,17 @@ export class Ir {
     this.stub = stub;
     this.labels = 0;
     this.context = context;
+    this.assumed.length = this.relied.length = 0;
+    this.traced = false;
     this.#stamp = (this.#stamp + 1) | 0;
+  }
+
+  /**
+   * Lets a new block take it that slots hold sign extensions of 32-bit numbers when it is entered. The backend
+   * checks that where the block is entered from outside.
+   */
+  assumeSigned(slots: readonly number[]): void {
+    this.assumed.push(...slots);
   }
 
   /** Appends an op. */
@@ -301,6 +325,11 @@ export class Ir {
   /** Whether there is room for another guest instruction, or for several. */
   hasRoom(instructions = 1): boolean {
     return this.length < IR_CAPACITY - instructions * IR_HEADROOM;
+  }
+
+  /** Whether the block has an op of a kind. */
+  has(op: number): boolean {
+    return this.op.subarray(0, this.length).includes(op);
   }
 
   // ---- values
@@ -361,7 +390,7 @@ export class Ir {
       b = this.#low(b);
     } else if (
       op >= OP_AND64 && op <= OP_XOR64 && (this.op[a] === OP_SEXT32 || this.op[b] === OP_SEXT32) &&
-      this.#isSigned32(a) && this.#isSigned32(b)
+      this.isSigned32(a) && this.isSigned32(b)
     ) {
       // Logic on sign extensions is the sign extension of the logic.
       const x = this.#low(a), y = this.#low(b);
@@ -373,6 +402,12 @@ export class Ir {
     } else if (op === OP_OR64 || op === OP_XOR64) {
       const rotation = this.#rotation(OP_SHL64, OP_SHR64, OP_ROR64, 64, a, b);
       if (rotation >= 0) return rotation;
+    } else if (op === OP_ADD64) {
+      if (this.#isSmallShift(b)) return this.#addShifted(a, b);
+      if (this.#isSmallShift(a)) return this.#addShifted(b, a);
+    } else if (op === OP_AND64) {
+      if (this.#isNot(b)) return this.emit(OP_ANDN64, a, this.a[b]);
+      if (this.#isNot(a)) return this.emit(OP_ANDN64, b, this.a[a]);
     }
     if (this.op[b] === OP_CONST) {
       const lo = this.lo[b], hi = this.hi[b];
@@ -412,7 +447,38 @@ export class Ir {
         }
       }
     } else if (op === OP_ADD64 && this.isZero(a)) return b;
-    return this.emit(op, a, b);
+    return op === OP_ADD64 ? this.#add(op, a, b) : this.emit(op, a, b);
+  }
+
+  /** Whether a value is another one shifted left by 1, 2 or 3. */
+  #isSmallShift(v: Value): boolean {
+    const by = this.b[v];
+    return this.op[v] === OP_SHL64 && this.op[by] === OP_CONST && (this.lo[by] & 63) <= 3;
+  }
+
+  #addShifted(a: Value, shifted: Value): Value {
+    const by = this.lo[this.b[shifted]] & 63;
+    return this.#add(OP_ADD_SHIFTED, a, this.a[shifted], by);
+  }
+
+  /** Whether a value is the complement of another one. */
+  #isNot(v: Value): boolean {
+    const mask = this.b[v];
+    return this.op[v] === OP_XOR64 && this.isConst32(mask) && this.lo[mask] === -1;
+  }
+
+  /** Emits an addition, or finds it among the last ops: traces compute the same addresses over and over. */
+  #add(op: number, a: Value, b: Value, c = 0): Value {
+    for (let i = this.length - 1; this.traced && i >= 0 && i > this.length - ADDITIONS_REMEMBERED; i--) {
+      if (this.op[i] === op && this.a[i] === a && this.#same(this.b[i], b) && this.c[i] === c) return i;
+    }
+    return this.emit(op, a, b, c);
+  }
+
+  /** Whether two values are the same one or equal constants. */
+  #same(v: Value, w: Value): boolean {
+    return v === w || this.op[v] === OP_CONST && this.op[w] === OP_CONST && this.lo[v] === this.lo[w] &&
+        this.hi[v] === this.hi[w];
   }
 
   /** The rotation that shifting one value left and right and combining both makes, or -1. */
@@ -436,14 +502,29 @@ export class Ir {
       const inner = this.op[a];
       if (inner === OP_CONST) return this.const(this.lo[a]);
       if (inner === OP_ZEXT32) a = this.a[a];
-      if (this.#isSigned32(a)) return a;
+      if (this.isSigned32(a)) return a;
     }
     return this.emit(op, a);
   }
 
-  /** Whether a value is known to be the sign extension of its low half. */
-  #isSigned32(v: Value): boolean {
+  /**
+   * Whether a value is known to be the sign extension of its low half; looks `depth` logical operations deep.
+   * Slots that this relies on an assumption about are added to `relied`.
+   */
+  isSigned32(v: Value, depth = 3, relied: number[] = this.relied): boolean {
     switch (this.op[v]) {
+      case OP_GET: {
+        const slot = this.a[v];
+        if (this.assumed.length === 0 || !this.assumed.includes(slot)) return false;
+        if (!relied.includes(slot)) relied.push(slot);
+        return true;
+      }
+      case OP_AND64:
+      case OP_OR64:
+      case OP_XOR64:
+      case OP_ANDN64:
+        return depth > 0 && this.isSigned32(this.a[v], depth - 1, relied) &&
+          this.isSigned32(this.b[v], depth - 1, relied);
       case OP_SEXT8:
       case OP_SEXT16:
       case OP_SEXT32:

@@ -239,6 +239,12 @@ export class IrEvaluator {
       case ir.OP_FSET:
         this.#state.setBigUint64(a, d === 4 ? box(y) : y, true);
         break;
+      case ir.OP_ADD_SHIFTED:
+        values[i] = BigInt.asUintN(64, x + (y << BigInt(c)));
+        break;
+      case ir.OP_ANDN64:
+        values[i] = x & BigInt.asUintN(64, ~y);
+        break;
       case ir.OP_SETCC:
         values[i] = condition(c, x, y) ? 1n : 0n;
         break;

@@ -27,6 +27,7 @@ OP_INFO[ir.OP_GET] = DEFINES | PURE;
 OP_INFO[ir.OP_SET] = USES_B;
 for (let op = ir.OP_ADD64; op <= ir.OP_REMU32; op++) OP_INFO[op] = binary;
 for (let op = ir.OP_SEXT8; op <= ir.OP_BSWAP64; op++) OP_INFO[op] = unary;
+OP_INFO[ir.OP_ADD_SHIFTED] = OP_INFO[ir.OP_ANDN64] = binary;
 OP_INFO[ir.OP_SETCC] = binary;
 OP_INFO[ir.OP_SELECT] = binary | USES_D | USES_LO;
 OP_INFO[ir.OP_LOAD] = USES_A | DEFINES | LEAVES;

@@ -95,6 +95,8 @@ const INTEGER_UNARY: readonly (readonly [number, string])[] = [
   [ir.OP_BSWAP64, "bswap64"],
 ];
 for (const [op, name] of INTEGER_UNARY) define(op, name, [INT], INT);
+define(ir.OP_ADD_SHIFTED, "add_shifted", [INT, INT], INT);
+define(ir.OP_ANDN64, "andn64", [INT, INT], INT);
 define(ir.OP_SETCC, "setcc", [INT, INT], INT);
 define(ir.OP_SELECT, "select", [INT, INT, NONE, INT, INT], INT);
 define(ir.OP_LOAD, "load", [INT], INT, "L");

@@ -10,7 +10,7 @@ export type ReportExtras = Pick<ReportData, "title"> & Partial<Omit<ReportData, 
 
 /** The data of a report about a machine, and about the error that its test got, if any. */
 export function collectReport(vm: Vm, error: Error | undefined, extras: ReportExtras): ReportData {
-  const { reproduce } = vm.report();
+  const { reproduce, cpus } = vm.report();
   const ended = vm.exit ? describeExit(vm.exit) : "the guest still ran";
   return {
     verdict: error === undefined ? "passed" : error instanceof BootwrightError ? error.verdict : "usage",
@@ -22,10 +22,7 @@ export function collectReport(vm: Vm, error: Error | undefined, extras: ReportEx
     instructions: vm.instructions,
     ...(vm.exit && { exit: vm.exit }),
     ...(reproduce !== undefined && { command: reproduce }),
-    cpus: Array.from({ length: vm.cpuCount }, (_, i) => {
-      const cpu = vm.cpu(i);
-      return { ...cpu.position(), registers: cpu.registers };
-    }),
+    cpus: cpus.map((position) => ({ ...position, registers: vm.cpu(position.index).registers })),
     consoles: Array.from({ length: vm.serialCount }, (_, line) => {
       const console = vm.serial(line);
       return {

@@ -1,4 +1,5 @@
 /** Leaves a report when a wait has failed, in a folder named after the place in the test that waited. */
+import { readableLog } from "../diagnosis.ts";
 import { collectReport } from "./collect.ts";
 import { testLine } from "./github.ts";
 import { writeReport } from "./write_report.ts";
@@ -22,7 +23,8 @@ export function reportFailure(vm: Vm, error: Error, setting: ReportSetting): voi
   const place = testLine(error.stack ?? "", "/");
   const title = place ? `${place.file.split("/").at(-1)}:${place.line}` : `${vm.arch} machine`;
   const dir = `${folder}/${place ? title.replace(/[^\w.]+/g, "-") : "machine"}`;
-  const result = writeReport(dir, collectReport(vm, error, { title }));
+  const kernelLog = readableLog(vm.kernel);
+  const result = writeReport(dir, collectReport(vm, error, { title, ...(kernelLog && { kernelLog }) }));
   if (result.page !== undefined) error.message += `\n  report: ${result.page}`;
   if (result.warning !== undefined) console.warn(`bootwright: ${result.warning}`);
 }

@@ -42,6 +42,7 @@ import {
 } from "./random_guest_memory.ts";
 import { encode } from "./riscv_assembler.ts";
 import type { Shrinkable } from "./shrink.ts";
+import { windingLoop } from "./winding_loops.ts";
 
 const CODE_INSTRUCTIONS = 220;
 
@@ -135,6 +136,9 @@ const WALK_RULES: StreamRules = {
   compressedOneIn: 0,
 };
 
+/** Accesses to what is near a pointer. */
+const FIELD_RULES: StreamRules = { ...WALK_RULES, pointers: [SP, 8, 9] };
+
 /** An instruction at its place in the code. */
 interface Placed extends Encoded {
   /** From the start of the code pages. */
@@ -220,7 +224,11 @@ export class RandomGuest implements Shrinkable {
     const smooth = this.kind === "smooth";
     while (this.code.length < CODE_INSTRUCTIONS) {
       if (random.oneIn(14)) this.#loop(random, put, () => offset);
-      else if (!smooth && random.oneIn(16)) {
+      else if (random.oneIn(smooth ? 24 : 40)) {
+        const rounds = 1 + random.below(smooth ? 300 : 60);
+        const one = () => randomInstruction(random, random.oneIn(2) ? FIELD_RULES : this.#rules);
+        windingLoop(random, COUNTER, rounds, one).forEach(put);
+      } else if (!smooth && random.oneIn(16)) {
         for (const word of this.#snippet(random)) put({ bits: word, length: 4 });
       } else draw();
     }

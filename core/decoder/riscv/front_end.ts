@@ -37,7 +37,14 @@ export class RiscvFrontEnd implements FrontEnd {
     this.#parcels = new Uint16Array(ram.u8.buffer, ram.u8.byteOffset, ram.size / 2);
   }
 
-  translate(vcpu: SoftwareVcpu, ramOffset: number, maxInstructions: number, ir: Ir, trace?: Trace): void {
+  translate(
+    vcpu: SoftwareVcpu,
+    ramOffset: number,
+    maxInstructions: number,
+    ir: Ir,
+    trace?: Trace,
+    stops?: ReadonlySet<number>,
+  ): void {
     const t = this.#translation;
     const parcels = this.#parcels;
     const page = ramOffset - (ramOffset & OFFSET_MASK);
@@ -50,6 +57,7 @@ export class RiscvFrontEnd implements FrontEnd {
       entryOffset: ramOffset & OFFSET_MASK,
       maxInstructions,
       trace,
+      stops,
       debug: this.debug,
     });
     while (!ir.ended) {

@@ -46,8 +46,6 @@ const MAX_ELEMENTS = 1024;
 const MAX_TEXT = 4096;
 /** Entries of a list that are walked: the guest may have tied it into a ring. */
 const MAX_LIST = 100_000;
-/** Anonymous structs and unions that are looked into. */
-const MAX_NESTING = 16;
 
 /** A member found in a struct, perhaps inside of anonymous ones. */
 interface FoundMember {
@@ -89,7 +87,11 @@ export class TypedValue {
 
   /** The names of its members, those of anonymous structs and unions included; empty for other types. */
   get members(): string[] {
-    return this.#isStruct() ? namesOf(this.#btf, this.#btf.resolve(this.#type), 0) : [];
+    if (!this.#isStruct()) return [];
+    return Array.from(
+      membersWithin(this.#btf, this.#btf.resolve(this.#type)),
+      ({ member }) => member.name,
+    );
   }
 
   /**
@@ -100,7 +102,7 @@ export class TypedValue {
   get(name: string): TypedValue {
     const struct = this.#kind() === KIND_PTR ? this.deref() : this;
     if (!struct.#isStruct()) throw new InputError(`${this.typeName} has no members, so no "${name}".`);
-    const found = findMember(this.#btf, this.#btf.resolve(struct.#type), name, 0, 0);
+    const found = findMember(this.#btf, this.#btf.resolve(struct.#type), name);
     if (!found) {
       throw new InputError(`${struct.typeName} has no member "${name}".${didYouMean(name, struct.members)}`);
     }
@@ -117,7 +119,7 @@ export class TypedValue {
     const type = btf.kind(direct) === KIND_PTR ? btf.resolve(btf.target(direct)) : direct;
     const kind = btf.kind(type);
     return (kind === KIND_STRUCT || kind === KIND_UNION) &&
-      findMember(btf, type, name, 0, 0) !== undefined;
+      findMember(btf, type, name) !== undefined;
   }
 
   /** An element of an array, or of the array that a pointer points into. @throws {InputError} outside of the array. */
@@ -310,34 +312,27 @@ function untilNul(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-function findMember(
-  btf: Btf,
-  struct: number,
-  name: string,
-  bitOffset: number,
-  depth: number,
-): FoundMember | undefined {
-  const members = btf.members(struct);
-  for (const member of members) {
-    if (member.name === name) return { member, bitOffset: bitOffset + member.bitOffset };
+/** A struct's members and those of anonymous structs and unions in it, each of which is looked into once. */
+function* membersWithin(btf: Btf, struct: number): Generator<FoundMember> {
+  const queue = [{ struct, bitOffset: 0 }];
+  const seen = new Set<number>([struct]);
+  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    for (const member of btf.members(at.struct)) {
+      const bitOffset = at.bitOffset + member.bitOffset;
+      if (member.name !== "") {
+        yield { member, bitOffset };
+        continue;
+      }
+      const inner = btf.resolve(member.type);
+      const kind = btf.kind(inner);
+      if ((kind !== KIND_STRUCT && kind !== KIND_UNION) || seen.has(inner)) continue;
+      seen.add(inner);
+      queue.push({ struct: inner, bitOffset });
+    }
   }
-  for (const member of members) {
-    if (member.name !== "" || depth > MAX_NESTING) continue;
-    const inner = btf.resolve(member.type);
-    const kind = btf.kind(inner);
-    if (kind !== KIND_STRUCT && kind !== KIND_UNION) continue;
-    const found = findMember(btf, inner, name, bitOffset + member.bitOffset, depth + 1);
-    if (found) return found;
-  }
-  return undefined;
 }
 
-function namesOf(btf: Btf, struct: number, depth: number): string[] {
-  return btf.members(struct).flatMap(({ name, type }) => {
-    if (name !== "") return [name];
-    const inner = btf.resolve(type);
-    const kind = btf.kind(inner);
-    const isStruct = kind === KIND_STRUCT || kind === KIND_UNION;
-    return isStruct && depth < MAX_NESTING ? namesOf(btf, inner, depth + 1) : [];
-  });
+function findMember(btf: Btf, struct: number, name: string): FoundMember | undefined {
+  for (const found of membersWithin(btf, struct)) if (found.member.name === name) return found;
+  return undefined;
 }

@@ -51,6 +51,8 @@ export interface BlockPlan {
   readonly maxInstructions: number;
   /** The way to follow, if any. */
   readonly trace?: Trace;
+  /** Offsets in the page to end before, unless there is a trace. */
+  readonly stops?: ReadonlySet<number>;
   /** Where no hammock may be. */
   readonly debug: DebugPoints;
 }
@@ -107,7 +109,7 @@ export class Translation {
     if (!ir.hasRoom()) return false;
     if (trace) return this.#step < trace.length && trace.offsets[this.#step] === nextOffset;
     return nextOffset < PAGE_SIZE && ir.instructions < this.#plan.maxInstructions &&
-      !this.#visits(nextOffset);
+      !this.#visits(nextOffset) && !this.#plan.stops?.has(nextOffset);
   }
 
   /** Whether the instruction at an offset of the page is in the block already. */
@@ -129,7 +131,7 @@ export class Translation {
 
   /** Where the trace goes after the current instruction. */
   #traced(trace: Trace): number {
-    return trace.offsets[this.#step < trace.length ? this.#step : 0];
+    return this.#step < trace.length ? trace.offsets[this.#step] : trace.next;
   }
 
   // ---- control flow
@@ -228,8 +230,8 @@ export class Translation {
 
   /** Goes to the pc in a value. */
   jumpIndirect(pc: Value): void {
-    if (!this.#trace) return this.ir.jumpIndirect(pc);
-    const next = this.#traced(this.#trace);
+    const next = this.#trace ? this.#traced(this.#trace) : -1;
+    if (next < 0) return this.ir.jumpIndirect(pc);
     this.nextOffset = next;
     this.ir.exitUnlessPc(pc, this.pcLo & ~(PAGE_SIZE - 1) | next, this.pcHi);
   }

@@ -12,22 +12,26 @@ import { DEFINES_FP, LEAVES, OP_INFO, USES_A, USES_B, USES_C, USES_D, USES_LO } 
 import { STATE_SCRATCH, STATE_SCRATCH_BYTES, STATE_SLOTS } from "../../layout.ts";
 import { Liveness, NEVER } from "../../liveness.ts";
 import type { Assembler } from "./assembler.ts";
-import { FIRST_VALUE_XMM, RAX, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
+import { finalValue, setsFirst } from "./loop_slots.ts";
+import { leavesOf, type Place } from "./recompute.ts";
+import { FIRST_VALUE_XMM, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
+import {
+  Stores,
+  WHERE_CONST,
+  WHERE_DEFERRED,
+  WHERE_MEMORY,
+  WHERE_SINGLE,
+  WHERE_SLOT,
+  XMM,
+} from "./stores.ts";
 
-/** XMM register n is register number XMM + n here. */
-export const XMM = 16;
 const NONE = -1;
 const FIRST_SPILL = STATE_SCRATCH + 16;
 const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
 
 /** Slots a loop carries in registers, at most: some registers are left for everything else. */
-const MOST_CARRIED = 7;
+const MOST_CARRIED = 9;
 const MOST_CARRIED_XMM = 10;
-
-/** In a description: the value is an FP single to be NaN-boxed (added to the register number). */
-export const WHERE_SINGLE = 16;
-/** In a description: a constant, whose halves follow. */
-export const WHERE_CONST = 48;
 
 /** Liveness and register assignment for one block at a time. */
 export class Allocator {
@@ -48,6 +52,7 @@ export class Allocator {
   readonly #dirtySlots = new Int32Array(STATE_SLOTS);
   #dirtyLength = 0;
   #stamp = 0;
+  readonly #scratch = new Int32Array(8);
   readonly #spillUsed = new Uint8Array(SPILLS);
   #pinned = 0;
   #nextXmmVictim = 0;
@@ -59,8 +64,24 @@ export class Allocator {
   readonly #uses = this.#live.uses;
   /** The op being emitted. */
   at = 0;
+  /**
+   * Whether values that only exits want may be left in scratch memory, or be computed there: what an exit stores
+   * is then emitted code, never a table for the engine.
+   */
+  lazy = false;
+  /** 1 where a value is what some slot holds at the end of the block. */
+  readonly #held = new Uint8Array(IR_CAPACITY);
+  /** 1 where a value is computed at exits. */
+  readonly #deferred = new Uint8Array(IR_CAPACITY);
+  /** 1 where a value is needed to compute another one at exits. */
+  readonly #leaf = new Uint8Array(IR_CAPACITY);
 
-  constructor(readonly ir: Ir, readonly asm: Assembler) {}
+  /** Emits what is described. */
+  readonly stores: Stores;
+
+  constructor(readonly ir: Ir, readonly asm: Assembler) {
+    this.stores = new Stores(ir, asm);
+  }
 
   /** Starts a block: liveness, dead code, empty registers. */
   begin(): void {
@@ -74,7 +95,76 @@ export class Allocator {
     this.home.fill(NONE, 0, n);
     this.dirtyCount.fill(0, 0, n);
     this.#carried = 0;
+    this.lazy = false;
     this.#live.analyse(this.ir);
+  }
+
+  // ---- values that only exits want
+
+  /** Lets the block's values be lazy. Call this once the loop was entered. */
+  beLazy(): void {
+    const { ir } = this;
+    this.lazy = true;
+    this.#held.fill(0, 0, ir.length);
+    this.#deferred.fill(0, 0, ir.length);
+    this.#leaf.fill(0, 0, ir.length);
+    const seen = new Set<number>();
+    for (let i = ir.length - 1; i >= 0; i--) {
+      if (ir.op[i] !== OP_SET || seen.has(ir.a[i])) continue;
+      seen.add(ir.a[i]);
+      this.#held[ir.b[i]] = 1;
+    }
+  }
+
+  /** Whether a value is somewhere to be found at every exit after the current op. */
+  #atHand(v: number): boolean {
+    if (this.#deferred[v] !== 0) return false;
+    const { ir } = this;
+    return ir.op[v] === OP_CONST || this.#held[v] !== 0 ||
+      ir.op[v] === OP_GET && finalValue(this.ir, ir.a[v]) < 0;
+  }
+
+  /** Makes a value one that is computed at exits, if it can be. */
+  #defer(v: number): boolean {
+    if (this.#leaf[v] !== 0) return false;
+    const leaves = leavesOf(this.ir, v, (value) => this.#atHand(value));
+    if (leaves === undefined) return false;
+    for (const leaf of leaves) this.#leaf[leaf] = 1;
+    this.#deferred[v] = 1;
+    return true;
+  }
+
+  /** Whether the loop's next round sets a slot before anyone can want what it holds. */
+  #isOnlyForExits(slot: number): boolean {
+    return !this.#carries(slot) && setsFirst(this.ir, slot);
+  }
+
+  /** Whether the current op is left to the exits: all that is made of its result is to set a slot. */
+  defers(): boolean {
+    const { ir, at } = this;
+    const set = this.#lastUse[at];
+    if (set < 0 || ir.op[set] !== OP_SET || this.#next[at] !== set) return false;
+    return this.#isOnlyForExits(ir.a[set]) && this.#defer(at);
+  }
+
+  /** Where a value is that is at hand. */
+  #place(v: number): Place {
+    return this.reg[v] >= 0 ? this.reg[v] : ~this.home[v];
+  }
+
+  #describeLazy(out: Int32Array, n: number, v: number): number {
+    if (this.#deferred[v] === 0) {
+      out[n++] = WHERE_MEMORY;
+      out[n++] = this.home[v];
+      return n;
+    }
+    const [a, b] = leavesOf(this.ir, v, (value) => this.#atHand(value))!;
+    out[n++] = WHERE_DEFERRED;
+    out[n++] = v;
+    out[n++] = a;
+    out[n++] = this.#place(a);
+    out[n++] = b === undefined ? 0 : this.#place(b);
+    return n;
   }
 
   // ---- loops
@@ -97,17 +187,70 @@ export class Allocator {
       this.at = i;
       this.getSlot(ir.a[i]);
     }
-    for (let c = 0; c < this.#carried; c++) {
-      const v = this.#carriedValue[c], slot = this.#carriedSlot[c], r = this.#carriedReg[c];
-      this.#assign(v, r);
-      this.#load(v, r);
-      if (this.#finalValue(slot) >= 0) {
-        this.home[v] = NONE;
-        this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
-        this.dirtyCount[v]++;
-      } else this.#lastUse[v] = n;
-      if (this.#next[v] === NEVER) this.#next[v] = n;
+    for (let c = 0; c < this.#carried; c++) this.#enter(c, finalValue(this.ir, this.#carriedSlot[c]) >= 0);
+  }
+
+  /** Loads a carried slot. What is `dirty` is behind in memory whenever the head is come to from within. */
+  #enter(c: number, dirty: boolean): void {
+    const n = this.ir.length;
+    const v = this.#carriedValue[c], slot = this.#carriedSlot[c], r = this.#carriedReg[c];
+    this.#assign(v, r);
+    this.#load(v, r);
+    if (dirty) {
+      this.home[v] = NONE;
+      this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
+      this.dirtyCount[v]++;
+    } else this.#lastUse[v] = n;
+    if (this.#next[v] === NEVER) this.#next[v] = n;
+  }
+
+  /**
+   * Prepares a block of a region, all of whose blocks carry the same slots from one to the next. The block
+   * begins with a `get` of each.
+   *
+   * @param slots The integer slots.
+   * @param set For each, whether any block of the region sets it.
+   */
+  enterRegion(slots: readonly number[], set: readonly boolean[]): void {
+    this.#carried = slots.length;
+    for (let c = 0; c < slots.length; c++) {
+      this.#carriedSlot[c] = slots[c];
+      this.#carriedReg[c] = VALUE_REGISTERS[c];
+      this.#carriedValue[c] = c;
+      this.at = c;
+      this.getSlot(slots[c]);
+      this.#enter(c, set[c]);
     }
+    this.at = 0;
+  }
+
+  /**
+   * Appends to `out` at `n` what it takes to go on in another block of the region: what has to be stored, as
+   * {@linkcode Allocator.describe} has it. Returns the new length.
+   */
+  describeEdge(out: Int32Array, n: number): number {
+    const start = n++;
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i];
+      if (!this.#carries(s << 3)) n = this.#describeSlot(out, n, s);
+    }
+    out[start] = n;
+    for (let c = 0; c < this.#carried; c++) {
+      const v = this.#slotValue[this.#carriedSlot[c] >> 3];
+      const r = this.reg[v];
+      if (r === this.#carriedReg[c]) continue;
+      out[n++] = this.#carriedReg[c];
+      if (r >= 0) out[n++] = r;
+      else if (this.ir.op[v] === OP_CONST) {
+        out[n++] = WHERE_CONST;
+        out[n++] = this.ir.lo[v];
+        out[n++] = this.ir.hi[v];
+      } else {
+        out[n++] = WHERE_SLOT;
+        out[n++] = this.#carriedSlot[c];
+      }
+    }
+    return n;
   }
 
   /** Whether a loop carries a slot. */
@@ -128,22 +271,13 @@ export class Allocator {
       }
       if (best < 0) return;
       this.#uses[best] = 0;
-      const final = this.#finalValue(ir.a[best]);
+      const final = finalValue(this.ir, ir.a[best]);
       if (fp && final >= 0 && ir.d[final] === 4) continue; // would need boxing on the way around
       const c = this.#carried++;
       this.#carriedSlot[c] = ir.a[best];
       this.#carriedValue[c] = best;
       this.#carriedReg[c] = fp ? XMM + FIRST_VALUE_XMM + chosen : VALUE_REGISTERS[chosen];
     }
-  }
-
-  /** The value a slot is set to last in the block, or -1. */
-  #finalValue(slot: number): number {
-    const { ir } = this;
-    for (let i = ir.length - 1; i >= 0; i--) {
-      if ((ir.op[i] === OP_SET || ir.op[i] === OP_FSET) && ir.a[i] === slot) return ir.b[i];
-    }
-    return NONE;
   }
 
   /**
@@ -157,54 +291,22 @@ export class Allocator {
     this.at = ir.length;
     for (let i = 0; i < this.#dirtyLength; i++) {
       const s = this.#dirtySlots[i];
-      if (!this.#carries(s << 3) && (all || !this.#setsFirst(s << 3))) {
-        this.#storeSlot(s << 3, this.#slotValue[s]);
-      }
+      if (!this.#carries(s << 3) && (all || !setsFirst(this.ir, s << 3))) this.#storeSlotAnyhow(s);
     }
-    // Register to register first, as one parallel move: a move is made once nothing waits for what is in its
-    // destination; a circle is broken through scratch.
     const moves: [number, number][] = [];
     for (let c = 0; c < this.#carried; c++) {
       const from = this.reg[this.#slotValue[this.#carriedSlot[c] >> 3]];
       if (from >= 0 && from !== this.#carriedReg[c]) moves.push([this.#carriedReg[c], from]);
     }
-    while (moves.length > 0) {
-      const free = moves.findIndex(([to]) => !moves.some(([, from]) => from === to));
-      if (free >= 0) {
-        const [[to, from]] = moves.splice(free, 1);
-        this.#move(to, from);
-      } else {
-        const [, from] = moves[0];
-        const scratch = from >= XMM ? XMM : RAX;
-        this.#move(scratch, from);
-        for (const move of moves) if (move[1] === from) move[1] = scratch;
-      }
-    }
+    this.stores.moveAll(moves);
     for (let c = 0; c < this.#carried; c++) {
       const v = this.#slotValue[this.#carriedSlot[c] >> 3];
       if (this.reg[v] >= 0) continue;
       const r = this.#carriedReg[c];
-      // In no register: a constant, or stored, so that the slot itself has it.
       if (ir.op[v] === OP_CONST) asm.movImm(r, ir.lo[v], ir.hi[v]);
-      else this.#loadSlot(this.#carriedSlot[c], r);
+      else if (this.lazy && this.dirtyCount[v] > 0) this.stores.load(this.home[v], r);
+      else this.stores.load(this.#carriedSlot[c], r); // it was stored
     }
-  }
-
-  /** Whether the block sets a slot before anything reads it or may leave. */
-  #setsFirst(slot: number): boolean {
-    const { ir } = this;
-    for (let i = 0; i < ir.length; i++) {
-      const op = ir.op[i];
-      if ((op === OP_SET || op === OP_FSET) && ir.a[i] === slot) return true;
-      if ((OP_INFO[op] & LEAVES) !== 0) return false;
-      if ((op === OP_GET || op === OP_FGET) && ir.a[i] === slot) return false;
-    }
-    return false;
-  }
-
-  #move(to: number, from: number): void {
-    if (to >= XMM) this.asm.fmov(to - XMM, from - XMM);
-    else this.asm.movRR(1, to, from);
   }
 
   // ---- operands
@@ -339,7 +441,8 @@ export class Allocator {
       }
       this.#release(old);
     }
-    if (this.reg[v] < 0 && this.ir.op[v] !== OP_CONST) this.use(v);
+    const nowhere = this.lazy && this.#deferred[v] !== 0;
+    if (this.reg[v] < 0 && this.ir.op[v] !== OP_CONST && !nowhere) this.use(v);
     this.#slotStamp[s] = this.#stamp;
     this.#slotValue[s] = v;
     this.#dirtySlots[this.#dirtyLength++] = s;
@@ -364,33 +467,24 @@ export class Allocator {
    * WHERE_CONST and two halves). Returns the new length.
    */
   describe(out: Int32Array, n: number): number {
-    const { ir } = this;
-    for (let i = 0; i < this.#dirtyLength; i++) {
-      const s = this.#dirtySlots[i];
-      const v = this.#slotValue[s];
-      const r = this.reg[v];
-      out[n++] = s << 3;
-      if (r >= 0) {
-        out[n++] = r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r;
-      } else {
-        out[n++] = WHERE_CONST;
-        out[n++] = ir.lo[v];
-        out[n++] = ir.hi[v];
-      }
-    }
+    for (let i = 0; i < this.#dirtyLength; i++) n = this.#describeSlot(out, n, this.#dirtySlots[i]);
     return n;
   }
 
-  /** Emits stores as {@linkcode Allocator.describe} recorded them in `[from, to)` of `data`. */
-  storeDescribed(data: Int32Array, from: number, to: number): void {
-    while (from < to) {
-      const slot = data[from++];
-      const where = data[from++];
-      if (where === WHERE_CONST) {
-        this.#storeConst(slot, data[from], data[from + 1]);
-        from += 2;
-      } else this.#storeRegister(slot, where);
+  #describeSlot(out: Int32Array, n: number, s: number): number {
+    const { ir } = this;
+    const v = this.#slotValue[s];
+    const r = this.reg[v];
+    out[n++] = s << 3;
+    if (r >= 0) {
+      out[n++] = r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r;
+    } else if (ir.op[v] !== OP_CONST) n = this.#describeLazy(out, n, v);
+    else {
+      out[n++] = WHERE_CONST;
+      out[n++] = ir.lo[v];
+      out[n++] = ir.hi[v];
     }
+    return n;
   }
 
   /** Forgets all values at a label of a stub. */
@@ -403,38 +497,20 @@ export class Allocator {
 
   #storeSlot(slot: number, v: number): void {
     const r = this.reg[v];
-    if (r >= 0) this.#storeRegister(slot, r >= XMM && this.ir.d[v] === 4 ? r + WHERE_SINGLE : r);
-    else this.#storeConst(slot, this.ir.lo[v], this.ir.hi[v]);
+    if (r >= 0) this.stores.register(slot, r >= XMM && this.ir.d[v] === 4 ? r + WHERE_SINGLE : r);
+    else this.stores.constant(slot, this.ir.lo[v], this.ir.hi[v]);
   }
 
-  #storeRegister(slot: number, where: number): void {
-    const disp = slot - STATE_BIAS;
-    if (where < XMM) this.asm.store(1, STATE, disp, where);
-    else if (where < XMM + WHERE_SINGLE) this.asm.fstore(8, STATE, -1, disp, where - XMM);
-    else {
-      this.asm.fstore(4, STATE, -1, disp, where - XMM - WHERE_SINGLE);
-      this.asm.storeImm(0, STATE, disp + 4, -1);
-    }
-  }
-
-  #storeConst(slot: number, lo: number, hi: number): void {
-    const disp = slot - STATE_BIAS;
-    if (hi === lo >> 31) this.asm.storeImm(1, STATE, disp, lo);
-    else {
-      this.asm.storeImm(0, STATE, disp, lo);
-      this.asm.storeImm(0, STATE, disp + 4, hi);
-    }
+  /** Stores what a slot holds, lazy or not. */
+  #storeSlotAnyhow(s: number): void {
+    const length = this.#describeSlot(this.#scratch, 0, s);
+    this.stores.emit(this.#scratch, 0, length);
   }
 
   #load(v: number, r: number): void {
     const { ir, asm } = this;
     if (ir.op[v] === OP_CONST) asm.movImmKeepFlags(r, ir.lo[v], ir.hi[v]);
-    else this.#loadSlot(this.home[v], r);
-  }
-
-  #loadSlot(slot: number, r: number): void {
-    if (r >= XMM) this.asm.fload(8, r - XMM, STATE, -1, slot - STATE_BIAS);
-    else this.asm.load(1, r, STATE, slot - STATE_BIAS);
+    else this.stores.load(this.home[v], r);
   }
 
   #assign(v: number, r: number): void {
@@ -520,7 +596,9 @@ export class Allocator {
 
   #evict(r: number): void {
     const v = this.#holder[r];
-    if (this.dirtyCount[v] > 0) {
+    if (this.dirtyCount[v] > 0 && this.lazy && r < XMM) {
+      if (!this.#onlyExitsWant(v) || !this.#defer(v)) this.#spill(v, r);
+    } else if (this.dirtyCount[v] > 0) {
       // Now the slots' memory holds it; any of them is its home.
       for (let i = this.#dirtyLength - 1; i >= 0; i--) {
         const s = this.#dirtySlots[i];
@@ -530,14 +608,28 @@ export class Allocator {
         this.home[v] = s << 3;
       }
       this.dirtyCount[v] = 0;
-    } else if (this.home[v] < 0 && this.ir.op[v] !== OP_CONST && this.#lastUse[v] >= this.at) {
-      const spill = this.#spillUsed.indexOf(0);
-      if (spill < 0) throw new Error("too many live values in a block");
-      this.#spillUsed[spill] = 1;
-      this.home[v] = FIRST_SPILL + 8 * spill;
-      if (r >= XMM) this.asm.fstore(8, STATE, -1, this.home[v] - STATE_BIAS, r - XMM);
-      else this.asm.store(1, STATE, this.home[v] - STATE_BIAS, r);
-    }
+    } else if (this.#lastUse[v] >= this.at) this.#spill(v, r);
     this.#free(v);
+  }
+
+  /** Whether a value is only wanted by exits from now on. */
+  #onlyExitsWant(v: number): boolean {
+    if (this.#lastUse[v] >= this.at) return false;
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i];
+      if (this.#slotValue[s] === v && !this.#isOnlyForExits(s << 3)) return false;
+    }
+    return true;
+  }
+
+  /** Writes a value to scratch memory, unless it is in memory already or a constant. */
+  #spill(v: number, r: number): void {
+    if (this.home[v] >= 0 || this.ir.op[v] === OP_CONST) return;
+    const spill = this.#spillUsed.indexOf(0);
+    if (spill < 0) throw new Error("too many live values in a block");
+    this.#spillUsed[spill] = 1;
+    this.home[v] = FIRST_SPILL + 8 * spill;
+    if (r >= XMM) this.asm.fstore(8, STATE, -1, this.home[v] - STATE_BIAS, r - XMM);
+    else this.asm.store(1, STATE, this.home[v] - STATE_BIAS, r);
   }
 }

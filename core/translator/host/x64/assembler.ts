@@ -119,12 +119,21 @@ export class Assembler {
     if (!short) this.int32(disp);
   }
 
-  /** Opcode, ModRM, SIB, displacement for [base + index + disp], with the REX prefix they need. */
-  #indexed(opcode: number, w: number, reg: number, base: number, index: number, disp: number): void {
+  /** Opcode, ModRM, SIB, displacement for [base + (index << scale) + disp], with the REX prefix they need. */
+  #indexed(
+    opcode: number,
+    w: number,
+    reg: number,
+    base: number,
+    index: number,
+    disp: number,
+    scale = 0,
+  ): void {
     const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | ((index >> 2) & 2) | (base >> 3);
     const short = disp >= -128 && disp <= 127;
     const mod = short ? disp === 0 && (base & 7) !== RBP ? 0 : 0x40 : 0x80;
-    const rest = opcode | (mod | 4 | ((reg & 7) << 3)) << 8 | (((index & 7) << 3) | (base & 7)) << 16;
+    const rest = opcode | (mod | 4 | ((reg & 7) << 3)) << 8 |
+      ((scale << 6) | ((index & 7) << 3) | (base & 7)) << 16;
     if (rex === 0x40) this.#put(rest, 3);
     else this.#put(rex | rest << 8, 4);
     if (!short) this.int32(disp);
@@ -222,6 +231,11 @@ export class Assembler {
 
   leaIndex(w: number, dst: number, base: number, index: number, disp: number): void {
     this.#indexed(0x8d, w, dst, base, index, disp);
+  }
+
+  /** lea dst, [base + (index << scale)] */
+  leaScaled(dst: number, base: number, index: number, scale: number): void {
+    this.#indexed(0x8d, 1, dst, base, index, 0, scale);
   }
 
   loadIndex(w: number, dst: number, base: number, index: number, disp: number): void {
@@ -347,6 +361,13 @@ export class Assembler {
     this.#vex(2, pp, w, dst, count, 0, src);
     this.byte(0xf7);
     this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
+  }
+
+  /** andn dst, a, b (BMI1): dst = ~a & b */
+  andn(dst: number, a: number, b: number): void {
+    this.#vex(2, PP_NONE, 1, dst, a, 0, b);
+    this.byte(0xf2);
+    this.byte(0xc0 | ((dst & 7) << 3) | (b & 7));
   }
 
   /** rorx dst, src, imm (BMI2) */

@@ -7,6 +7,7 @@ import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
 import { Assembler } from "./assembler.ts";
 import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
+import { Region } from "./region.ts";
 import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAULT, Stubs } from "./stubs.ts";
 
 /** A block's code never exceeds this many bytes: two copies of a trace that stores every register at every exit. */
@@ -88,9 +89,21 @@ export class X64Backend implements Backend {
     return this.#stubEmitter.emitStub();
   }
 
-  emit(block: number, pcLo: number, pcHi: number, hot: boolean): number {
+  emit(block: number, pcLo: number, pcHi: number, effort: number): number {
     if (this.#asm.pos + MAX_BLOCK_BYTES > this.#codeSize || !this.exits.hasRoom()) return 0;
-    return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi, hot);
+    return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi, effort);
+  }
+
+  streams(): boolean {
+    return this.#emitter.hasStreams();
+  }
+
+  beginRegion(pcs: readonly number[], slots: readonly number[], set: readonly boolean[]): void {
+    this.#emitter.beginRegion(new Region(pcs, slots, set));
+  }
+
+  endRegion(): void {
+    this.#emitter.endRegion();
   }
 
   link(link: number, code: number): void {

@@ -46,9 +46,16 @@ function branch(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
   const taken = e.asm.jcc(cc);
   const executed = e.instruction + 1, streaming = e.streaming;
-  e.coldStores(taken, () => {
+  const lo = e.ir.lo[i], hi = e.ir.hi[i];
+  if (e.staysInRegion(lo, hi)) {
+    return e.cold.edge(taken, () => {
+      refund(e, executed, false);
+      e.jumpToHead(lo);
+    });
+  }
+  e.cold.stores(taken, () => {
     refund(e, executed, streaming);
-    emitJump(e, e.ir.lo[i], e.ir.hi[i]);
+    emitJump(e, lo, hi);
   });
 }
 
@@ -58,16 +65,16 @@ function exitUnlessPc(e: Emitter, i: number): void {
   asm.movImm(RAX, e.ir.lo[i], e.ir.hi[i]);
   asm.alu(ALU_CMP, 1, pc, RAX);
   const executed = e.instruction + 1, streaming = e.streaming;
-  e.coldStores(asm.jcc(CC_NE), () => {
+  e.cold.stores(asm.jcc(CC_NE), () => {
     refund(e, executed, streaming);
     asm.movRR(1, RAX, pc);
-    asm.jmpTo(e.stubs.lookupIndirect);
+    probeJumpCache(e);
   });
 }
 
 function interpretIf(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
-  e.coldInterpret(e.asm.jcc(cc));
+  e.cold.interpret(e.asm.jcc(cc));
 }
 
 function interpret(e: Emitter): void {
@@ -75,18 +82,24 @@ function interpret(e: Emitter): void {
 }
 
 function jump(e: Emitter, i: number): void {
+  const lo = e.ir.lo[i], hi = e.ir.hi[i];
+  if (e.staysInRegion(lo, hi)) return e.edge(lo);
   e.alloc.storeDirty();
-  emitJump(e, e.ir.lo[i], e.ir.hi[i]);
+  emitJump(e, lo, hi);
+}
+
+function jumpIndirect(e: Emitter, i: number): void {
+  e.alloc.loadInto(e.ir.a[i], RAX);
+  e.alloc.storeDirty();
+  probeJumpCache(e);
 }
 
 /**
  * Probes the jump cache for the pc in rax and jumps to its code. rbp + rcx then points at the entry the
  * lookup stub fills.
  */
-function jumpIndirect(e: Emitter, i: number): void {
-  const { asm, alloc } = e;
-  alloc.loadInto(e.ir.a[i], RAX);
-  alloc.storeDirty();
+function probeJumpCache(e: Emitter): void {
+  const { asm } = e;
   const table = STATE_JUMP_CACHE - STATE_BIAS;
   asm.movRR(0, RCX, RAX);
   asm.shiftImm(SHIFT_SHL, 0, RCX, 3);

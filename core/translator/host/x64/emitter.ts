@@ -11,16 +11,21 @@
  *             end of block           (a loop: jmp head)
  *             cold code
  */
-import { Ir, OP_CONST, OP_INSN, OP_JUMP } from "../../ir.ts";
+import { Ir, OP_BRANCH, OP_CONST, OP_INSN, OP_JUMP } from "../../ir.ts";
+import { EMIT_CAREFUL, EMIT_HOT } from "../../backend.ts";
 import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
+import { LEAVES, OP_INFO } from "../../op_info.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
+import { ColdCode } from "./cold.ts";
 import { registerControl } from "./control.ts";
+import { Groups } from "./groups.ts";
 import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
 import { registerMemory } from "./memory.ts";
 import { BUDGET, CC_NE, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import type { Region } from "./region.ts";
 import { Streams, takeBudgetBack } from "./streams.ts";
 import type { Stubs } from "./stubs.ts";
 
@@ -30,13 +35,8 @@ registerInteger(EMIT);
 registerMemory(EMIT);
 registerFloat(EMIT);
 
-// Kinds of cold code
-const COLD_MEMORY = 0;
-const COLD_INTERPRET = 1;
-const COLD_STORES = 2;
-const COLD_CODE = 3;
-const MAX_COLD = 1024;
 const MAX_LABELS = 64;
+const NOWHERE: readonly number[] = [];
 
 /** Emits one block or stub at a time. */
 export class Emitter {
@@ -48,21 +48,16 @@ export class Emitter {
   instruction = 0;
   /** Whether the code being emitted runs in rounds that were paid for, so that exits have budget to take back. */
   streaming = false;
+  readonly groups: Groups;
+  readonly cold: ColdCode = new ColdCode(this);
+  /** The group of accesses whose addend rcx holds, or -1. */
+  addendOf = -1;
   readonly #streams: Streams;
+  #region: Region | undefined;
   #blockId = 0;
   #insn = 0;
   #head = 0;
-  // Cold code still to be emitted
-  #coldLength = 0;
-  readonly #coldKind = new Uint8Array(MAX_COLD);
-  readonly #coldFrom = new Int32Array(MAX_COLD);
-  readonly #coldBack = new Int32Array(MAX_COLD);
-  readonly #coldA = new Int32Array(MAX_COLD);
-  readonly #coldB = new Int32Array(MAX_COLD);
-  readonly #coldC = new Int32Array(MAX_COLD);
-  readonly #coldCode: (() => void)[] = [];
-  readonly #stores = new Int32Array(1 << 16);
-  #storesLength = 0;
+  readonly #edge = new Int32Array(1024);
   readonly #labels = new Int32Array(MAX_LABELS);
   readonly #fixups: number[] = [];
 
@@ -73,38 +68,74 @@ export class Emitter {
     readonly stubs: Stubs,
   ) {
     this.alloc = new Allocator(ir, asm);
+    this.groups = new Groups(ir);
     this.#streams = new Streams(ir);
   }
 
   /**
    * Emits the block in `ir` at the assembler's position; returns the position of its entry.
    *
-   * @param hot Whether it is worth to make much of it, if it is a loop.
+   * @param effort EMIT_*.
    */
-  emitBlock(blockId: number, pcLo: number, pcHi: number, hot: boolean): number {
-    const { ir, asm, alloc } = this;
+  emitBlock(blockId: number, pcLo: number, pcHi: number, effort: number): number {
+    const { ir, asm } = this;
     this.#blockId = blockId;
     this.pcLo = pcLo;
     this.pcHi = pcHi;
     this.instruction = 0;
-    this.#coldLength = 0;
-    this.#storesLength = 0;
+    this.cold.clear();
     const entry = asm.pos;
     const last = ir.length - 1;
+    const wide = this.#emitGuards();
+    this.#emitBody(last, effort);
+    for (const at of wide) asm.bind(at);
+    if (wide.length > 0) this.linkJump(pcLo, true);
+    return entry;
+  }
+
+  /** Checks that slots hold sign extensions; returns the positions of jumps that lead to where they do not. */
+  #emitGuards(): readonly number[] {
+    const { asm, ir } = this;
+    if (ir.assumed.length === 0) return NOWHERE;
+    return ir.assumed.map((slot) => {
+      asm.loadSized(4, true, RAX, STATE, -1, slot - STATE_BIAS);
+      asm.aluMem(ALU_CMP, 1, RAX, STATE, slot - STATE_BIAS);
+      return asm.jcc(CC_NE);
+    });
+  }
+
+  #emitBody(last: number, effort: number): void {
+    const { ir, asm, alloc, pcLo, pcHi } = this;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
-    if (loops && hot && this.#streams.find()) {
+    if (loops && effort === EMIT_HOT && !this.#region && this.#streams.find()) {
+      this.groups.clear();
       this.#emitStreams(last);
-      return entry;
+      return;
     }
+    if (effort === EMIT_CAREFUL) this.groups.clear();
+    else this.groups.find();
     alloc.begin();
+    if (this.#region) {
+      alloc.enterRegion(this.#region.slots, this.#region.set);
+      this.#region.place(pcLo, asm.pos);
+      this.#emitChecked(ir.length);
+      this.cold.emit();
+      return;
+    }
     if (loops) alloc.enterLoop();
     this.#emitChecked(loops ? last : ir.length);
     if (loops) {
       alloc.closeLoop(true);
       asm.jmpTo(this.#head);
     }
-    this.#emitCold();
-    return entry;
+    this.cold.emit();
+  }
+
+  /** Whether the block, a loop, has streams. */
+  hasStreams(): boolean {
+    const found = this.#streams.find();
+    this.#streams.restore();
+    return found;
   }
 
   /** Emits the check of the budget, and ops up to number n. */
@@ -113,7 +144,7 @@ export class Emitter {
     const block = this.#blockId;
     this.#head = asm.pos;
     asm.aluImm(ALU_SUB, 0, BUDGET, this.ir.instructions);
-    this.coldStores(asm.jcc(CC_S), () => {
+    this.cold.stores(asm.jcc(CC_S), () => {
       asm.movImm(RAX, block, 0);
       asm.jmpTo(this.stubs.budget);
     });
@@ -129,10 +160,11 @@ export class Emitter {
     this.streaming = true;
     alloc.begin();
     alloc.enterLoop();
+    if (this.#leavesByBranches()) alloc.beLazy();
     const head = asm.pos;
     this.#emitOps(last);
     asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
-    this.coldStores(asm.jcc(CC_S), () => {
+    this.cold.stores(asm.jcc(CC_S), () => {
       asm.lea(0, BUDGET, BUDGET, ir.instructions);
       takeBudgetBack(asm);
       asm.jmpTo(entry);
@@ -140,23 +172,33 @@ export class Emitter {
     alloc.closeLoop(false);
     asm.jmpTo(head);
     this.streaming = false;
-    this.#emitCold();
+    this.cold.emit();
     this.#streams.restore();
 
     for (const at of careful) asm.bind(at);
-    this.#coldLength = 0;
-    this.#storesLength = 0;
+    this.cold.clear();
     alloc.begin();
     this.#emitChecked(last);
     alloc.storeDirty();
     asm.jmpTo(entry);
-    this.#emitCold();
+    this.cold.emit();
+  }
+
+  /** Whether nothing leaves the block but branches, whose exits store by emitted code. */
+  #leavesByBranches(): boolean {
+    const { ir } = this;
+    for (let i = 0; i < ir.length; i++) {
+      const op = ir.op[i];
+      if ((OP_INFO[op] & LEAVES) !== 0 && op !== OP_BRANCH && op !== OP_JUMP) return false;
+    }
+    return true;
   }
 
   /** Emits the stub in `ir`; returns its position. */
   emitStub(): number {
     const { asm } = this;
-    this.#coldLength = 0;
+    this.cold.clear();
+    this.groups.clear();
     this.#labels.fill(-1);
     this.#fixups.length = 0;
     const entry = asm.pos;
@@ -171,6 +213,7 @@ export class Emitter {
 
   #emitOps(n: number): void {
     const { ir, alloc } = this;
+    this.addendOf = -1;
     for (let i = 0; i < n; i++) {
       const op = ir.op[i];
       if (op === OP_INSN) {
@@ -178,8 +221,9 @@ export class Emitter {
         this.#insn = i;
       } else if (op !== OP_CONST && alloc.dead[i] === 0) {
         alloc.at = i;
-        EMIT[op](this, i);
+        if (!alloc.lazy || !alloc.defers()) EMIT[op](this, i);
         alloc.done();
+        if (this.addendOf >= 0 && !this.groups.keepsAddend(i)) this.addendOf = -1;
       }
     }
   }
@@ -187,88 +231,56 @@ export class Emitter {
   // ---- exits
 
   /** An exit site at the start of the current instruction, with what is dirty now. */
-  #newSite(always = false): number {
+  newSite(always = false): number {
     const delta = (this.ir.lo[this.#insn] - this.pcLo) | 0;
     return this.exits.addSite(this.#blockId, this.instruction, delta, always, this.alloc);
   }
 
-  /** On a TLB miss (jump at `from`): refill and come back here, or leave. */
-  coldMemory(from: number, kind: number, base: number, disp: number): void {
-    const c = this.#cold(COLD_MEMORY, from);
-    this.#coldBack[c] = this.asm.pos;
-    this.#coldA[c] = this.#newSite();
-    this.#coldB[c] = base | (kind << 8);
-    this.#coldC[c] = disp;
-  }
-
-  /** The jump at `from` leads to the interpreter, at the current instruction. */
-  coldInterpret(from: number): void {
-    const c = this.#cold(COLD_INTERPRET, from);
-    this.#coldA[c] = this.#newSite();
-  }
-
-  /** The jump at `from` leads to stores of all that is dirty now, then to `code`. */
-  coldStores(from: number, code: () => void): void {
-    const c = this.#cold(COLD_STORES, from);
-    this.#coldA[c] = this.#storesLength;
-    this.#storesLength = this.alloc.describe(this.#stores, this.#storesLength);
-    this.#coldB[c] = this.#storesLength;
-    this.#coldCode[c] = code;
-  }
-
-  /** The jump at `from` leads to `code`, which then comes back here. */
-  cold(from: number, code: () => void): void {
-    const c = this.#cold(COLD_CODE, from);
-    this.#coldBack[c] = this.asm.pos;
-    this.#coldCode[c] = code;
+  /** Low half of the current instruction's pc. */
+  get instructionPcLo(): number {
+    return this.ir.lo[this.#insn];
   }
 
   /** Leaves unconditionally: the interpreter executes the current instruction. */
   interpretHere(): void {
-    this.asm.movImm(RAX, this.#newSite(true), 0);
+    this.asm.movImm(RAX, this.newSite(true), 0);
     this.asm.jmpTo(this.stubs.site);
-  }
-
-  #cold(kind: number, from: number): number {
-    const c = this.#coldLength++;
-    this.#coldKind[c] = kind;
-    this.#coldFrom[c] = from;
-    return c;
-  }
-
-  #emitCold(): void {
-    const { asm } = this;
-    for (let c = 0; c < this.#coldLength; c++) {
-      asm.bind(this.#coldFrom[c]);
-      switch (this.#coldKind[c]) {
-        case COLD_MEMORY:
-          asm.pushImm(this.#coldA[c]);
-          asm.lea(1, RAX, this.#coldB[c] & 255, this.#coldC[c]);
-          asm.callTo(this.stubs.refill(this.ir.context & 3, this.#coldB[c] >> 8));
-          asm.jmpTo(this.#coldBack[c]);
-          break;
-        case COLD_INTERPRET:
-          asm.movImm(RAX, this.#coldA[c], 0);
-          asm.jmpTo(this.stubs.site);
-          break;
-        case COLD_STORES:
-          this.alloc.storeDescribed(this.#stores, this.#coldA[c], this.#coldB[c]);
-          this.#coldCode[c]();
-          break;
-        case COLD_CODE:
-          this.#coldCode[c]();
-          asm.jmpTo(this.#coldBack[c]);
-          break;
-      }
-    }
   }
 
   // ---- jumps between blocks
 
-  /** A direct jump within the page, to be patched once its target is translated. */
-  linkJump(lo: number): void {
+  /** Whether a jump to a pc stays in the region that is being emitted. */
+  staysInRegion(lo: number, hi: number): boolean {
+    return hi === this.pcHi && this.#region !== undefined && this.#region.has(lo);
+  }
+
+  /** Goes on in another block of the region. */
+  edge(lo: number): void {
+    const end = this.alloc.describeEdge(this.#edge, 0);
+    this.alloc.stores.emitEdge(this.#edge, 0, end);
+    this.jumpToHead(lo);
+  }
+
+  /** Jumps to the head of a block of the region; everything is where that wants it. */
+  jumpToHead(lo: number): void {
+    this.#region!.jump(this.asm, lo);
+  }
+
+  /** Starts a region: see region.ts. */
+  beginRegion(region: Region): void {
+    this.#region = region;
+  }
+
+  /** Ends the region, all of whose blocks were emitted. */
+  endRegion(): void {
+    this.#region!.link(this.asm);
+    this.#region = undefined;
+  }
+
+  /** A direct jump within the page, to be patched once its target is translated; to its careful variant or not. */
+  linkJump(lo: number, careful = false): void {
     const { asm } = this;
-    const link = this.exits.addLink(this.#blockId, asm.pos, lo);
+    const link = this.exits.addLink(this.#blockId, asm.pos, lo, careful);
     asm.byte(0xb8); // mov eax, link: five bytes, overwritten by a jmp when linked
     asm.int32(link);
     asm.jmpTo(this.stubs.link);

@@ -2,7 +2,8 @@
  * What the run loop needs to know about the places where generated code stops or waits to be linked: exit
  * sites, direct jumps (links) and cells of cross-page jumps. Flat tables, bounded with the code memory.
  */
-import { type Allocator, WHERE_CONST, WHERE_SINGLE, XMM } from "./allocator.ts";
+import type { Allocator } from "./allocator.ts";
+import { WHERE_CONST, WHERE_SINGLE, XMM } from "./stores.ts";
 import { STATE_REGISTER_DUMP } from "../../layout.ts";
 
 /** Bytes of a cell: epoch and context (4), unused (4), code address (8), pc (8), unused (8). */
@@ -18,8 +19,8 @@ const CHUNK_BITS = 17;
 const CHUNK = 1 << CHUNK_BITS;
 /** No record is longer than this, in halfwords. */
 const MAX_SITE = 512;
-/** Words of a link: from block, code position, pc lo, next link to the same target. */
-const LINK_WORDS = 4;
+/** Words of a link: from block, code position, pc lo, next link to the same target, 1 if to careful code. */
+const LINK_WORDS = 5;
 
 /** Exit sites, links and cells of everything in code memory. */
 export class ExitTables {
@@ -137,7 +138,7 @@ export class ExitTables {
 
   // ---- links
 
-  addLink(block: number, position: number, pcLo: number): number {
+  addLink(block: number, position: number, pcLo: number, careful: boolean): number {
     const at = LINK_WORDS * this.#linkCount;
     if (at === this.#links.length) {
       const larger = new Int32Array(2 * at);
@@ -148,6 +149,7 @@ export class ExitTables {
     this.#links[at + 1] = position;
     this.#links[at + 2] = pcLo;
     this.#links[at + 3] = -1;
+    this.#links[at + 4] = Number(careful);
     return this.#linkCount++;
   }
 
@@ -162,6 +164,11 @@ export class ExitTables {
   /** Low half of the pc that a link leads to; the high half is its block's. */
   linkPcLo(link: number): number {
     return this.#links[LINK_WORDS * link + 2];
+  }
+
+  /** Whether the link leads to the careful variant of its target. */
+  linkCareful(link: number): boolean {
+    return this.#links[LINK_WORDS * link + 4] !== 0;
   }
 
   /** The next link in the list of links to the same block. */

@@ -23,7 +23,7 @@ import {
 import { ALU_AND, ALU_CMP, ALU_OR, SHIFT_SAR, SHIFT_SHR } from "./assembler.ts";
 import { STATE_SCRATCH } from "../../layout.ts";
 import { MXCSR_DEFAULT } from "./stubs.ts";
-import { XMM } from "./allocator.ts";
+import { XMM } from "./stores.ts";
 import type { Emitter } from "./emitter.ts";
 import {
   CC_A,
@@ -76,7 +76,7 @@ function fma(e: Emitter, i: number, opcode: number): void {
   asm.fma(opcode, w, dst, a, b);
   // x86 stays silent on inf * 0 + quiet NaN, which other ISAs call invalid: no NaN is decided here.
   asm.ucomi(e.ir.d[i], false, dst, dst);
-  e.coldInterpret(asm.jcc(CC_P));
+  e.cold.interpret(asm.jcc(CC_P));
 }
 
 /** Writes the canonical NaN of the given format to an FP register. */
@@ -101,7 +101,7 @@ function canonicalise(e: Emitter, i: number): void {
   // A quiet comparison with itself raises nothing: arithmetic results are never signalling.
   asm.ucomi(size, false, dst, dst);
   const nan = asm.jcc(CC_P);
-  e.cold(nan, () => loadNaN(e, size, dst));
+  e.cold.code(nan, () => loadNaN(e, size, dst));
 }
 
 function unbox(e: Emitter, i: number): void {
@@ -111,7 +111,7 @@ function unbox(e: Emitter, i: number): void {
   if (alloc.reg[v] < 0 && home >= 0) {
     const dst = alloc.defineXmm();
     asm.aluMemImm(ALU_CMP, 0, STATE, home + 4 - STATE_BIAS, -1);
-    e.coldInterpret(asm.jcc(CC_NE));
+    e.cold.interpret(asm.jcc(CC_NE));
     asm.fload(4, dst, STATE, -1, home - STATE_BIAS);
     return;
   }
@@ -119,7 +119,7 @@ function unbox(e: Emitter, i: number): void {
   asm.movFromXmm(1, RAX, a);
   asm.shiftImm(SHIFT_SAR, 1, RAX, 32); // -1 if boxed
   asm.aluImm(ALU_CMP, 1, RAX, -1);
-  e.coldInterpret(asm.jcc(CC_NE));
+  e.cold.interpret(asm.jcc(CC_NE));
   const dst = define(e, v);
   if (dst !== a) asm.fmov(dst, a);
 }
@@ -139,7 +139,7 @@ function minMax(e: Emitter, i: number, max: boolean): void {
   const size = e.ir.d[i];
   const dst = alloc.defineXmm();
   asm.ucomi(size, false, a, b);
-  e.coldInterpret(asm.jcc(CC_P));
+  e.cold.interpret(asm.jcc(CC_P));
   const differ = asm.jccShort(CC_NE);
   // Equal: only zeros of different sign matter. min: -0 wins (or); max: +0 wins (and).
   asm.vop(max ? V_AND : V_OR, packed(size), dst, a, b);
@@ -175,7 +175,7 @@ function lessQuiet(e: Emitter, i: number, cc: number): void {
   const a = useXmm(e, e.ir.a[i]), b = useXmm(e, e.ir.b[i]);
   const dst = e.alloc.define();
   asm.ucomi(e.ir.d[i], false, b, a);
-  e.coldInterpret(asm.jcc(CC_P));
+  e.cold.interpret(asm.jcc(CC_P));
   asm.setcc(cc, RAX);
   asm.extend(1, false, dst, RAX);
 }
@@ -239,7 +239,7 @@ function intToFloat(e: Emitter, i: number): void {
     asm.test(1, a, a);
     const big = asm.jcc(CC_S);
     asm.cvtFromInt(size, 1, dst, a);
-    e.cold(big, () => {
+    e.cold.code(big, () => {
       asm.movRR(1, RAX, a);
       asm.movRR(0, RCX, a);
       asm.shiftImm(SHIFT_SHR, 1, RAX, 1);
@@ -264,7 +264,7 @@ function floatToInt(e: Emitter, i: number): void {
     // x86 answers MIN when out of range, and for MIN itself: the interpreter tells them apart.
     asm.movRR(w, RAX, dst);
     asm.aluImm(ALU_CMP, w, RAX, 1); // MIN - 1 overflows
-    e.coldInterpret(asm.jcc(CC_O));
+    e.cold.interpret(asm.jcc(CC_O));
     if (!w) asm.extend(4, true, dst, dst);
     return;
   }
@@ -279,11 +279,11 @@ function floatToInt(e: Emitter, i: number): void {
     asm.movToXmm(0, 0, RAX);
   }
   asm.ucomi(size, false, a, 0);
-  e.coldInterpret(asm.jcc(CC_AE)); // too large
-  e.coldInterpret(asm.jcc(CC_P));
+  e.cold.interpret(asm.jcc(CC_AE)); // too large
+  e.cold.interpret(asm.jcc(CC_P));
   asm.vop(V_XOR, PP_NONE, 0, 0, 0);
   asm.ucomi(size, false, a, 0);
-  e.coldInterpret(asm.jcc(CC_B)); // negative (fractions too: they may round to zero, rarely)
+  e.cold.interpret(asm.jcc(CC_B)); // negative (fractions too: they may round to zero, rarely)
   asm.cvtToInt(size, truncate, 1, dst, a);
   if (kind === ir.I2F_U32) asm.extend(4, true, dst, dst);
 }

@@ -63,6 +63,27 @@ function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: bo
   aluWith(e, aluOp, w, dst, b);
 }
 
+/** The result register of an instruction that reads a and b before it writes: one of theirs if that dies. */
+function defineOver(e: Emitter, a: number, b: number): number {
+  const { alloc } = e;
+  if (alloc.dies(a)) return alloc.takeOver(a);
+  return alloc.dies(b) ? alloc.takeOver(b) : alloc.define();
+}
+
+/** a + (b << count). */
+function addShifted(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const ra = alloc.use(alloc.ir.a[i]), rb = alloc.use(alloc.ir.b[i]);
+  asm.leaScaled(defineOver(e, alloc.ir.a[i], alloc.ir.b[i]), ra, rb, alloc.ir.c[i]);
+}
+
+/** a & ~b. */
+function andNot(e: Emitter, i: number): void {
+  const { alloc, asm } = e;
+  const ra = alloc.use(alloc.ir.a[i]), rb = alloc.use(alloc.ir.b[i]);
+  asm.andn(defineOver(e, alloc.ir.a[i], alloc.ir.b[i]), rb, ra);
+}
+
 const SHIFTS: Record<number, [number, number]> = {
   [ir.OP_SHL64]: [SHIFT_SHL, 1],
   [ir.OP_SHR64]: [SHIFT_SHR, 1],
@@ -259,6 +280,8 @@ export function registerInteger(table: ((e: Emitter, i: number) => void)[]): voi
   table[ir.OP_POPCNT64] = (e, i) => bitCount(e, i, 0xb8, 1);
   table[ir.OP_POPCNT32] = (e, i) => bitCount(e, i, 0xb8, 0);
   table[ir.OP_BSWAP64] = (e, i) => e.asm.bswap(1, e.alloc.defineFrom(e.alloc.ir.a[i]));
+  table[ir.OP_ADD_SHIFTED] = addShifted;
+  table[ir.OP_ANDN64] = andNot;
   table[ir.OP_SETCC] = setcc;
   table[ir.OP_SELECT] = select;
 }

@@ -18,7 +18,7 @@
 import * as ir from "../../ir.ts";
 import { TLB_LOAD, TLB_OFFSET_MASK, TLB_STORE, tlbTable } from "../../layout.ts";
 import { ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
-import { XMM } from "./allocator.ts";
+import { XMM } from "./stores.ts";
 import type { Emitter } from "./emitter.ts";
 import { CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import { streamCell } from "./streams.ts";
@@ -26,23 +26,34 @@ import { streamCell } from "./streams.ts";
 /** Largest displacement, in bytes, that is left out of the index. */
 const NEAR = 64;
 
-/** Emits the probe for [base + disp]; afterwards rcx holds the addend. */
-function probe(e: Emitter, kind: number, base: number, disp: number, size: number): void {
-  const { asm } = e;
+/** Emits the probe for op i's access to [base + disp]; afterwards rcx holds the addend. */
+function probe(e: Emitter, i: number, kind: number, base: number, disp: number, size: number): void {
+  const { asm, groups } = e;
+  const g = groups.of[i];
+  const cell = g < 0 ? undefined : groups.cell(g);
+  if (g >= 0 && !groups.leads(i)) {
+    if (e.addendOf !== g) asm.load(1, RCX, STATE, cell!);
+    e.addendOf = g;
+    return;
+  }
+  const from = g < 0 ? disp : disp + groups.from(g), to = g < 0 ? disp + size : disp + groups.to(g);
   const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
-  if (disp >= 0 && disp <= NEAR) asm.rorx(0, RAX, base, 8);
+  if (from >= 0 && from <= NEAR) asm.rorx(0, RAX, base, 8);
   else {
-    asm.lea(0, RAX, base, disp);
+    asm.lea(0, RAX, base, from);
     asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
   }
   asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
-  if (size === 1 && disp === 0) asm.movRR(1, RCX, base);
-  else asm.lea(1, RCX, base, disp + size - 1);
+  if (to === 1) asm.movRR(1, RCX, base);
+  else asm.lea(1, RCX, base, to - 1);
   asm.aluImm(ALU_AND, 1, RCX, -4096);
   asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
   const miss = asm.jcc(CC_NE);
+  if (cell !== undefined) asm.store(1, STATE, cell + 8, RCX);
   asm.loadIndex(1, RCX, STATE, RAX, table + 8);
-  e.coldMemory(miss, kind, base, disp);
+  if (cell !== undefined) asm.store(1, STATE, cell, RCX);
+  e.cold.memory(miss, i, base, disp);
+  e.addendOf = g;
 }
 
 function load(e: Emitter, i: number): void {
@@ -51,7 +62,7 @@ function load(e: Emitter, i: number): void {
   const base = alloc.use(e.ir.a[i]);
   // The result's register is chosen before the probe, so that what the exit describes is what it finds.
   const dst = alloc.define();
-  probe(e, TLB_LOAD, base, e.ir.lo[i], size);
+  probe(e, i, TLB_LOAD, base, e.ir.lo[i], size);
   asm.loadSized(size, signed, dst, RCX, base, e.ir.lo[i]);
 }
 
@@ -60,12 +71,12 @@ function store(e: Emitter, i: number): void {
   const size = e.ir.c[i], value = e.ir.b[i];
   const base = alloc.use(e.ir.a[i]);
   if (e.ir.isConst32(value)) {
-    probe(e, TLB_STORE, base, e.ir.lo[i], size);
+    probe(e, i, TLB_STORE, base, e.ir.lo[i], size);
     asm.storeSizedImm(size, RCX, base, e.ir.lo[i], e.ir.lo[value]);
     return;
   }
   const src = alloc.use(value);
-  probe(e, TLB_STORE, base, e.ir.lo[i], size);
+  probe(e, i, TLB_STORE, base, e.ir.lo[i], size);
   asm.storeSized(size, RCX, base, e.ir.lo[i], src);
 }
 
@@ -73,7 +84,7 @@ function fload(e: Emitter, i: number): void {
   const { alloc, asm } = e;
   const base = alloc.use(e.ir.a[i]);
   const dst = alloc.defineXmm();
-  probe(e, TLB_LOAD, base, e.ir.lo[i], e.ir.c[i]);
+  probe(e, i, TLB_LOAD, base, e.ir.lo[i], e.ir.c[i]);
   asm.fload(e.ir.c[i], dst, RCX, base, e.ir.lo[i]);
 }
 
@@ -81,7 +92,7 @@ function fstore(e: Emitter, i: number): void {
   const { alloc, asm } = e;
   const base = alloc.use(e.ir.a[i]);
   const src = alloc.use(e.ir.b[i]) - XMM;
-  probe(e, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
+  probe(e, i, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
   asm.fstore(e.ir.c[i], RCX, base, e.ir.lo[i], src);
 }
 
@@ -89,7 +100,7 @@ function translateStore(e: Emitter, i: number): void {
   const { alloc, asm } = e;
   const base = alloc.use(e.ir.a[i]);
   const dst = alloc.define();
-  probe(e, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
+  probe(e, i, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
   asm.leaIndex(1, dst, RCX, base, e.ir.lo[i]);
 }
 

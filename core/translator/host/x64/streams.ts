@@ -209,6 +209,9 @@ export class Streams {
         if (block.op[b] !== ir.OP_CONST) return false;
         shift += block.lo[b] & 63;
         return shift <= MOST_SHIFT && this.#addTo(a, shift, sign);
+      case ir.OP_ADD_SHIFTED:
+        if (shift + block.c[v] > MOST_SHIFT) return false;
+        return this.#addTo(a, shift, sign) && this.#addTo(b, shift + block.c[v], sign);
       case ir.OP_GET:
         if (this.#sumTerms === MOST_TERMS) return false;
         this.#sum[this.#sumTerms++] = a << 4 | sign | shift;

@@ -123,6 +123,7 @@ function translateTrace(words: readonly number[], offsets: readonly number[]): v
   frontEnd.translate(translated.hart, 0, 64, ir, {
     offsets: Uint16Array.from(offsets),
     length: offsets.length,
+    next: offsets[0],
   });
   verifyIr(ir);
 }
@@ -147,7 +148,7 @@ Deno.test("a trace that begins among the instructions which a branch skips keeps
   program(translated.ram, RAM, beq(A1, T0, 12), NOP, NOP, jump(-12));
   translated.hart.reset(BigInt(RAM + 8), PRIV_M, 0n, 0n);
   ir.begin(translated.hart.context());
-  const trace = { offsets: Uint16Array.of(8, 12, 0, 4), length: 4 };
+  const trace = { offsets: Uint16Array.of(8, 12, 0, 4), length: 4, next: 8 };
   frontEnd.translate(translated.hart, 8, 64, ir, trace);
   verifyIr(ir);
   assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[8, 12, 0, 4], [12], [8]]);

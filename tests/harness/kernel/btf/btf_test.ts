@@ -120,6 +120,14 @@ Deno.test("BTF that is cut off, circular or nonsense ends in one sentence", () =
   }
 });
 
+Deno.test("a struct that holds itself namelessly, many times over, is looked into once", () => {
+  const b = new BtfBuilder();
+  b.add(KIND_STRUCT, "loop", 8, Array.from({ length: 20 }, () => [0, 1, 0]).flat(), 20);
+  const btf = new Btf(b.bytes());
+  const value = new TypedValue(btf, memoryAt(0n, new Uint8Array(8)), 0n, 1);
+  assertEquals([value.members, value.has("x")], [[], false]);
+});
+
 Deno.test("random bytes after a header never crash or hang the reader", () => {
   let seed = 1;
   const random = () => (seed = Math.imul(seed, 1103515245) + 12345 >>> 0) >>> 16 & 0xff;

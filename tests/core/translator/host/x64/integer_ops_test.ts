@@ -1,6 +1,7 @@
 /** Random integer IR, run natively and by the evaluator: every slot must agree. */
 import { assertEquals } from "@std/assert";
 import { allocateCode, mappedMemory, nativeEntry } from "../../../../../accel/ffi/memory.ts";
+import { EMIT_NORMAL } from "../../../../../core/translator/backend.ts";
 import { X64Backend } from "../../../../../core/translator/host/x64/backend.ts";
 import * as ir from "../../../../../core/translator/ir.ts";
 import { IrEvaluator } from "../../../../../core/translator/ir_evaluator.ts";
@@ -79,7 +80,7 @@ Deno.test({
       for (let i = 0; i < 64; i++) {
         state[i] = expected[i] = random(4) === 0 ? EDGES[random(EDGES.length)] : random(2 ** 32) | 0;
       }
-      const at = backend.emit(0, 0x1000, 0, false);
+      const at = backend.emit(0, 0x1000, 0, EMIT_NORMAL);
       if (at === 0) {
         backend.clear();
         seed--;

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { allocateCode, mappedMemory, nativeEntry } from "../../../../../accel/ffi/memory.ts";
 import type { FrontEnd } from "../../../../../core/isa.ts";
 import type { GuestRam } from "../../../../../core/memory.ts";
-import { EXIT_SITE } from "../../../../../core/translator/backend.ts";
+import { EMIT_HOT, EMIT_NORMAL, EXIT_SITE } from "../../../../../core/translator/backend.ts";
 import { X64Backend } from "../../../../../core/translator/host/x64/backend.ts";
 import * as ir from "../../../../../core/translator/ir.ts";
 import {
@@ -43,10 +43,10 @@ class Host implements Disposable {
   }
 
   /** Runs the block, and returns how many instructions it took from the budget. */
-  run(hot = false): number {
+  run(effort = EMIT_NORMAL): number {
     verifyIr(this.block);
     const { state } = this;
-    state[STATE_ENTRY >> 2] = this.backend.emit(0, 0x1000, 0, hot);
+    state[STATE_ENTRY >> 2] = this.backend.emit(0, 0x1000, 0, effort);
     state[STATE_BUDGET >> 2] = BUDGET;
     nativeEntry(this.backend.enter, this.#pages.address)();
     return BUDGET - state[STATE_BUDGET >> 2];
@@ -109,7 +109,7 @@ Deno.test({
     block.set(X1, block.addImm(at, 4));
     block.jump(0x1000, 0);
     state[X1 >> 2] = PAGE;
-    const taken = host.run(true);
+    const taken = host.run(EMIT_HOT);
 
     assertEquals([state[X1 >> 2], state[X2 >> 2]], [PAGE + 4096, 1024], "stops where the page ends");
     assertEquals(state[STATE_EXIT_REASON >> 2], EXIT_SITE);

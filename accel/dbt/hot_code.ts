@@ -1,0 +1,395 @@
+/**
+ * Hot code, found by sampling: what execution does there is watched by interpreting some instructions, and then
+ * the code is translated anew along the ways it was seen to go.
+ *
+ * A long loop that goes the same way round after round becomes one trace. Everything else becomes a region:
+ * traces that begin at the heads of loops and where other traces are often left, and that jump to each other with
+ * registers loaded (see `region.ts` of the host backend).
+ */
+import type { FrontEnd, MachineContext, SoftwareVcpu, Trace } from "../../core/isa.ts";
+import { PAGE_SIZE } from "../../core/memory.ts";
+import { type Backend, CAREFUL_CONTEXT, EMIT_HOT } from "../../core/translator/backend.ts";
+import { type BlockCache, MAX_BLOCKS } from "../../core/translator/block_cache.ts";
+import {
+  type Ir,
+  OP_BRANCH,
+  OP_EXIT_UNLESS_PC,
+  OP_FGET,
+  OP_INSN,
+  OP_JUMP,
+} from "../../core/translator/ir.ts";
+import { STATE_PC } from "../../core/translator/layout.ts";
+import { Profile } from "../../core/translator/profile.ts";
+import { SlotUse } from "../../core/translator/slot_use.ts";
+
+/** Instructions that are watched, unless told otherwise. */
+const WATCHED = 1024;
+/** Less than this part of them tells nothing. */
+const LEAST_WATCHED = 0.25;
+/** Longest trace, in guest instructions. */
+const MAX_TRACE = 160;
+/** A trace of a region goes on around loops and past the beginnings of others until it is this long. */
+const ENOUGH = 40;
+/** Most traces in a region, and most guest instructions in all of them together. */
+const MOST_TRACES = 24;
+const MOST_INSTRUCTIONS = 1200;
+/** Slots a region carries in registers, at most. */
+const MOST_CARRIED = 7;
+/** A loop that is left in more than this part of its rounds is a short one. */
+const SHORT_LOOP = 0.08;
+/** Most attempts at finding out which slots hold numbers of 32 bits. */
+const MOST_ROUNDS = 6;
+/** Of the instructions watched, one in so many must be a jump for its target to be a part of the region. */
+const RARE = 1024;
+/** Samples in a block at which what execution does there is watched: it may be in another phase the next time. */
+const FIRST_LOOK = 4;
+const LAST_LOOK = 8;
+/** What counts as rare when few instructions are watched. */
+const LEAST_TIMES = 2;
+/** In place of a number of samples: the block is a long loop's trace. */
+const LOOP = 255;
+/** In place of a number of samples: the block is a part of a region. */
+const REGION = 254;
+/** Times that a region is built around one head, each time with what was found missing. */
+const MOST_BUILDS = 4;
+
+const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
+
+/** How soon code is taken to be hot. */
+export interface Eagerness {
+  /** Instructions that are watched to find out about the ways of hot code. @default 1024 */
+  readonly watchInstructions?: number;
+  /** Samples in a block at which that is done for the first time, 1 to 8. @default 4 */
+  readonly firstLook?: number;
+}
+
+/** Whether a trace that is long enough, or is not, ends when it comes to an offset. */
+type Ends = (offset: number, enough: boolean) => boolean;
+
+/** What hot code needs of its engine. */
+export interface TranslationUnit {
+  readonly machine: MachineContext;
+  readonly frontEnd: FrontEnd;
+  readonly backend: Backend;
+  readonly blocks: BlockCache;
+  readonly ir: Ir;
+  interpret(vcpu: SoftwareVcpu, budget: number): void;
+  /** Adds the block just emitted, taken from the given RAM offsets; returns its number. */
+  add(block: NewBlock): number;
+  /** Makes nothing lead to a block any more. */
+  forget(block: number): void;
+  /** Drops the blocks taken from `size` bytes of a page, but for those to keep. */
+  drop(offset: number, size: number, keeps: (block: number) => boolean): void;
+  /** Makes jump caches and cells find their blocks anew. */
+  beginEpoch(): void;
+}
+
+/** A block to be added. */
+export interface NewBlock {
+  readonly offset: number;
+  readonly pcLo: number;
+  readonly pcHi: number;
+  readonly context: number;
+  readonly instructions: number;
+  readonly code: number;
+  /** RAM offsets the block was taken from. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Finds hot code and translates it again. */
+export class HotCode {
+  /** Traces installed. */
+  traces = 0;
+  /** Samples seen per block, up to {@linkcode LAST_LOOK}. */
+  readonly #samples = new Uint8Array(MAX_BLOCKS);
+  /** The region a block is a part of. */
+  readonly #region = new Int32Array(MAX_BLOCKS);
+  #lastRegion = 0;
+  /** How often a region was built that the block is the first of. */
+  readonly #builds = new Uint8Array(MAX_BLOCKS);
+  /** By RAM offset of the page: where its hot code begins. */
+  readonly #heads = new Map<number, Set<number>>();
+  readonly #profile = new Profile();
+  readonly #use = new SlotUse();
+  readonly #watched: number;
+  readonly #firstLook: number;
+  // The page that is looked at
+  #pcPage = 0;
+  #pcHi = 0;
+  #offset = 0;
+  #context = 0;
+
+  constructor(private readonly unit: TranslationUnit, eagerness: Eagerness) {
+    this.#watched = eagerness.watchInstructions ?? WATCHED;
+    this.#firstLook = eagerness.firstLook ?? FIRST_LOOK;
+  }
+
+  /** Offsets in a page where hot code begins, given any RAM offset in it. */
+  headsIn(offset: number): ReadonlySet<number> | undefined {
+    return this.#heads.get(Math.floor(offset / PAGE_SIZE) * PAGE_SIZE);
+  }
+
+  /** A page holds no code any more. */
+  forgetPage(offset: number): void {
+    this.#heads.delete(Math.floor(offset / PAGE_SIZE) * PAGE_SIZE);
+  }
+
+  /** All code was thrown away. */
+  clear(): void {
+    this.#heads.clear();
+  }
+
+  /** A block was translated that follows no trace. */
+  added(block: number): void {
+    this.#samples[block] = this.#builds[block] = 0;
+  }
+
+  /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
+  sample(vcpu: SoftwareVcpu, block: number, left: number): void {
+    const samples = this.#samples, { blocks } = this.unit;
+    if (samples[block] >= LAST_LOOK || left < LEAST_WATCHED * this.#watched) return;
+    if (blocks.context[block] >= CAREFUL_CONTEXT) return;
+    const seen = ++samples[block];
+    if (seen !== this.#firstLook && seen !== LAST_LOOK) return;
+    this.#pcPage = blocks.pcLo[block] & -PAGE_SIZE;
+    this.#pcHi = blocks.pcHi[block];
+    this.#offset = Math.floor(blocks.offset[block] / PAGE_SIZE) * PAGE_SIZE;
+    this.#context = blocks.context[block];
+    this.#watch(vcpu, Math.min(left, this.#watched));
+    if (blocks.code[block] === 0) return;
+    // The front end takes the page's address from the pc.
+    const { state } = vcpu;
+    const pcLo = state[PC_LO], pcHi = state[PC_HI];
+    state[PC_LO] = this.#pcPage;
+    state[PC_HI] = this.#pcHi;
+    this.#install(vcpu);
+    state[PC_LO] = pcLo;
+    state[PC_HI] = pcHi;
+  }
+
+  /** Interprets some instructions and notes where they are. */
+  #watch(vcpu: SoftwareVcpu, instructions: number): void {
+    const { state } = vcpu;
+    const { control, clock } = this.unit.machine;
+    const profile = this.#profile;
+    profile.clear();
+    for (let i = 0; i < instructions; i++) {
+      const at = state[PC_LO], before = clock.instructions;
+      if (state[PC_HI] === this.#pcHi && (at & -PAGE_SIZE) === this.#pcPage) {
+        profile.add(at & (PAGE_SIZE - 1));
+      } else profile.leave();
+      this.unit.interpret(vcpu, 1);
+      if (clock.instructions === before) return; // a debugger stops it
+      if (control.yield || clock.deadlineMoved || vcpu.context() !== this.#context) return;
+    }
+  }
+
+  /** The block at an offset of the page, or -1. */
+  #find(offset: number): number {
+    return this.unit.blocks.find(this.#offset + offset, this.#pcPage | offset, this.#pcHi, this.#context);
+  }
+
+  #isLoop(offset: number): boolean {
+    const block = this.#find(offset);
+    return block >= 0 && this.#samples[block] === LOOP;
+  }
+
+  #install(vcpu: SoftwareVcpu): void {
+    const profile = this.#profile;
+    const head = profile.loopHead();
+    const least = Math.max(LEAST_TIMES, Math.floor(profile.instructions / RARE));
+    if (head < 0 || profile.returns(head) < least || this.#isLoop(head)) return;
+    const heads = [head];
+    const ends: Ends = (offset, enough) =>
+      this.#isLoop(offset) || enough && (heads.includes(offset) || profile.returns(offset) >= least);
+    const first = profile.follow(head, 1, MAX_TRACE, ends);
+    if (first.next === head) {
+      if (this.#installLoop(vcpu, first)) return;
+    }
+    const previous = this.#find(head);
+    const builds = previous < 0 ? 0 : this.#builds[previous];
+    if (builds < MOST_BUILDS && this.#installRegion(vcpu, heads, least, ends)) {
+      this.#builds[this.#find(head)] = builds + 1;
+    }
+  }
+
+  /**
+   * Translates a trace.
+   *
+   * @param slots Integer slots that the block begins with a `get` of.
+   * @param signed Slots that hold sign extensions of 32-bit numbers at its entry.
+   */
+  #translate(vcpu: SoftwareVcpu, trace: Trace, slots: readonly number[], signed: readonly number[]): void {
+    const { ir, frontEnd } = this.unit;
+    ir.begin(this.#context);
+    ir.traced = true;
+    ir.assumeSigned(signed);
+    for (const slot of slots) ir.get(slot);
+    frontEnd.translate(vcpu, this.#offset + trace.offsets[0], MAX_TRACE, ir, trace);
+  }
+
+  /** How often execution went another way than the block in the IR. */
+  #timesLeft(): number {
+    const { ir } = this.unit;
+    let times = 0, at = 0;
+    for (let i = 0; i < ir.length; i++) {
+      if (ir.op[i] === OP_INSN) at = ir.lo[i] & (PAGE_SIZE - 1);
+      if (ir.op[i] === OP_BRANCH) times += this.#profile.countOf(at, ir.lo[i] & (PAGE_SIZE - 1));
+    }
+    return times;
+  }
+
+  /** Installs a trace of a long loop. False if it is better made a region of. */
+  #installLoop(vcpu: SoftwareVcpu, trace: Trace): boolean {
+    const { ir, backend, blocks, frontEnd } = this.unit;
+    const offset = trace.offsets[0], pcLo = this.#pcPage | offset;
+    this.#translate(vcpu, trace, [], this.#signedSlots(vcpu, [trace]));
+    const last = ir.length - 1;
+    if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== this.#pcHi) return false;
+    if (this.#timesLeft() > SHORT_LOOP * this.#profile.count(offset)) return false;
+    if (!blocks.hasRoom() || !ir.has(OP_FGET) && !backend.streams()) return false;
+    const code = backend.emit(blocks.next, pcLo, this.#pcHi, EMIT_HOT);
+    if (code === 0) return false;
+    const { startOffset: from, endOffset: to } = frontEnd;
+    this.#replace([this.#newBlock(offset, code, ir.instructions, from, to)], LOOP);
+    return true;
+  }
+
+  /**
+   * The slots that hold sign extensions of 32-bit numbers whenever one of the traces jumps to another one, if they
+   * do so when the traces are entered from elsewhere. Most numbers in a C program are of that kind, and assuming
+   * it saves extending them again and again.
+   */
+  #signedSlots(vcpu: SoftwareVcpu, traces: readonly Trace[]): number[] {
+    const use = this.#use;
+    let signed: number[] | undefined;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      use.clear();
+      const relied = new Set<number>();
+      for (const trace of traces) {
+        this.#translate(vcpu, trace, [], signed ?? []);
+        for (const slot of this.unit.ir.relied) relied.add(slot);
+        use.add(this.unit.ir, 1);
+      }
+      // First all slots are tried, then those of them for which it has proved right.
+      const found = signed === undefined
+        ? use.slots()
+        : use.signed().filter((slot) => signed!.includes(slot));
+      if (signed !== undefined && found.length === signed.length) {
+        use.addRelied(relied);
+        return [...relied];
+      }
+      signed = found;
+    }
+    return [];
+  }
+
+  /**
+   * Installs a region that begins with the given heads.
+   *
+   * @param least Fewer times than this are rare.
+   * @param ends Whether a trace that comes to an offset ends there.
+   * @returns Whether there is such a region.
+   */
+  #installRegion(vcpu: SoftwareVcpu, heads: number[], least: number, ends: Ends): boolean {
+    const { ir, backend, blocks, frontEnd } = this.unit;
+    const profile = this.#profile, use = this.#use;
+    use.clear();
+    const traces: Trace[] = [];
+    let instructions = 0, from = Infinity, to = 0, inner = false;
+    while (traces.length < heads.length && traces.length < MOST_TRACES && instructions < MOST_INSTRUCTIONS) {
+      const head = heads[traces.length];
+      const trace = profile.follow(head, ENOUGH, MAX_TRACE, ends);
+      this.#translate(vcpu, trace, [], []);
+      use.add(ir, profile.count(head));
+      if (ir.has(OP_EXIT_UNLESS_PC)) inner = true;
+      traces.push(trace);
+      instructions += ir.instructions;
+      from = Math.min(from, frontEnd.startOffset);
+      to = Math.max(to, frontEnd.endOffset);
+      for (const target of this.#targets(least)) {
+        if (heads.includes(target)) inner = true;
+        else if (!this.#isLoop(target)) heads.push(target);
+      }
+    }
+    if (!inner || blocks.count + traces.length > MAX_BLOCKS) return false;
+    const slots = use.most(MOST_CARRIED);
+    const set = slots.map((slot) => use.isSet(slot));
+    const signed = this.#signedSlots(vcpu, traces);
+    const pcs = traces.map(({ offsets }) => this.#pcPage | offsets[0]);
+    backend.beginRegion(pcs, slots, set);
+    const added: NewBlock[] = [];
+    for (const trace of traces) {
+      const offset = trace.offsets[0];
+      this.#translate(vcpu, trace, slots, signed);
+      const code = backend.emit(blocks.next + added.length, this.#pcPage | offset, this.#pcHi, EMIT_HOT);
+      if (code === 0) break;
+      added.push(this.#newBlock(offset, code, ir.instructions, from, to));
+    }
+    backend.endRegion();
+    if (added.length < traces.length) return false;
+    this.#replace(added, REGION);
+    return true;
+  }
+
+  /** The offsets of the page that the block in the IR is left for, not rarely. */
+  #targets(least: number): number[] {
+    const { ir } = this.unit;
+    const found: number[] = [];
+    let at = 0;
+    for (let i = 0; i < ir.length; i++) {
+      const op = ir.op[i];
+      if (op === OP_INSN) at = ir.lo[i] & (PAGE_SIZE - 1);
+      if (op !== OP_BRANCH && op !== OP_JUMP) continue;
+      if (ir.hi[i] !== this.#pcHi || (ir.lo[i] & -PAGE_SIZE) !== this.#pcPage) continue;
+      const target = ir.lo[i] & (PAGE_SIZE - 1);
+      if (op === OP_JUMP || this.#profile.countOf(at, target) >= least) found.push(target);
+    }
+    return found;
+  }
+
+  #newBlock(offset: number, code: number, instructions: number, from: number, to: number): NewBlock {
+    return {
+      offset: this.#offset + offset,
+      pcLo: this.#pcPage | offset,
+      pcHi: this.#pcHi,
+      context: this.#context,
+      instructions,
+      code,
+      from,
+      to,
+    };
+  }
+
+  /** Installs blocks in place of those with the same entries, marked as LOOP or REGION. */
+  #replace(added: readonly NewBlock[], mark: number): void {
+    const { unit } = this;
+    const regions = new Set<number>();
+    for (const { pcLo } of added) {
+      const replaced = this.#find(pcLo & (PAGE_SIZE - 1));
+      if (replaced < 0) continue;
+      if (this.#samples[replaced] === REGION) regions.add(this.#region[replaced]);
+      unit.forget(replaced);
+      unit.blocks.remove(replaced);
+    }
+    // The blocks of a region lead to each other: all of them go.
+    const stays = (block: number) => this.#samples[block] !== REGION || !regions.has(this.#region[block]);
+    if (regions.size > 0) unit.drop(this.#offset, PAGE_SIZE, stays);
+    this.#lastRegion++;
+    // What goes through the new blocks' heads by itself shall end there when it is translated again.
+    const { from, to } = added[0];
+    unit.drop(from, to - from, (block) => this.#samples[block] >= REGION);
+    let heads = this.#heads.get(this.#offset);
+    if (heads === undefined) this.#heads.set(this.#offset, heads = new Set());
+    for (const { offset } of added) heads.add(offset - this.#offset);
+    unit.beginEpoch();
+    for (const block of added) {
+      const number = unit.add(block);
+      this.#samples[number] = mark;
+      this.#region[number] = this.#lastRegion;
+      this.#builds[number] = 0;
+    }
+    this.traces += added.length;
+  }
+}

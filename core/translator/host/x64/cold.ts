@@ -1,0 +1,199 @@
+/**
+ * Cold code: what follows a block's hot path and is jumped to from there. Nothing of it is emitted before the hot
+ * path is complete, so each piece is a record of what it needs: registers and stores as they were at its jump.
+ */
+import { TLB_OFFSET_MASK, tlbTable } from "../../layout.ts";
+import { ALU_AND, ALU_CMP, ALU_XOR, SHIFT_SHR } from "./assembler.ts";
+import type { Emitter } from "./emitter.ts";
+import { tableKind } from "./groups.ts";
+import { BUDGET, CC_E, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+
+// Kinds of cold code
+/** A TLB miss: refill and go back, or leave. */
+const MEMORY = 0;
+/** The same, where groups of accesses rely on entries that a refill may replace: see groups.ts. */
+const MEMORY_BETWEEN = 1;
+/** A failed probe of a group's leader. */
+const LEADER = 2;
+/** The interpreter executes the current instruction. */
+const INTERPRET = 3;
+/** Stores of all that is dirty, then some code that goes elsewhere. */
+const STORES = 4;
+/** The same for a way to another block of a region. */
+const EDGE = 5;
+/** Some code that goes back. */
+const CODE = 6;
+const MAX_COLD = 1024;
+
+/** The cold code of one block at a time. */
+export class ColdCode {
+  #length = 0;
+  readonly #kind = new Uint8Array(MAX_COLD);
+  readonly #from = new Int32Array(MAX_COLD);
+  readonly #back = new Int32Array(MAX_COLD);
+  // What is stored: a range of #stores
+  readonly #first = new Int32Array(MAX_COLD);
+  readonly #end = new Int32Array(MAX_COLD);
+  readonly #code: (() => void)[] = [];
+  // Of memory accesses: op, exit site, base register, displacement; instruction and its pc
+  readonly #op = new Int32Array(MAX_COLD);
+  readonly #site = new Int32Array(MAX_COLD);
+  readonly #base = new Uint8Array(MAX_COLD);
+  readonly #disp = new Int32Array(MAX_COLD);
+  readonly #instruction = new Int32Array(MAX_COLD);
+  readonly #pcLo = new Int32Array(MAX_COLD);
+  readonly #stores = new Int32Array(1 << 16);
+  #storesLength = 0;
+
+  constructor(private readonly e: Emitter) {}
+
+  /** Forgets what was noted. */
+  clear(): void {
+    this.#length = this.#storesLength = 0;
+  }
+
+  #add(kind: number, from: number): number {
+    const c = this.#length++;
+    this.#kind[c] = kind;
+    this.#from[c] = from;
+    this.#back[c] = this.e.asm.pos;
+    return c;
+  }
+
+  /** On a failed probe of the TLB (jump at `from`) for op i's access to [base + disp]: comes back here, or leaves. */
+  memory(from: number, i: number, base: number, disp: number): void {
+    const { e } = this;
+    const leads = e.groups.of[i] >= 0;
+    const c = this.#add(leads ? LEADER : e.groups.isBetween(i) ? MEMORY_BETWEEN : MEMORY, from);
+    this.#op[c] = i;
+    this.#base[c] = base;
+    this.#disp[c] = disp;
+    this.#site[c] = e.newSite();
+    if (this.#kind[c] === MEMORY) return;
+    this.#instruction[c] = e.instruction;
+    this.#pcLo[c] = e.instructionPcLo;
+    this.#describe(c);
+  }
+
+  /** The jump at `from` leads to the interpreter, at the current instruction. */
+  interpret(from: number): void {
+    this.#site[this.#add(INTERPRET, from)] = this.e.newSite();
+  }
+
+  /** The jump at `from` leads to stores of all that is dirty now, then to `code`. */
+  stores(from: number, code: () => void): void {
+    const c = this.#add(STORES, from);
+    this.#describe(c);
+    this.#code[c] = code;
+  }
+
+  /** The jump at `from` leads to another block of the region, by way of `code`, which ends with a jump to it. */
+  edge(from: number, code: () => void): void {
+    const c = this.#add(EDGE, from);
+    this.#first[c] = this.#storesLength;
+    this.#end[c] = this.#storesLength = this.e.alloc.describeEdge(this.#stores, this.#storesLength);
+    this.#code[c] = code;
+  }
+
+  /** The jump at `from` leads to `code`, which then comes back here. */
+  code(from: number, code: () => void): void {
+    this.#code[this.#add(CODE, from)] = code;
+  }
+
+  #describe(c: number): void {
+    this.#first[c] = this.#storesLength;
+    this.#end[c] = this.#storesLength = this.e.alloc.describe(this.#stores, this.#storesLength);
+  }
+
+  /** Emits all of it. */
+  emit(): void {
+    const { e } = this, { asm, alloc } = e;
+    for (let c = 0; c < this.#length; c++) {
+      asm.bind(this.#from[c]);
+      switch (this.#kind[c]) {
+        case MEMORY:
+          this.#refill(c);
+          asm.jmpTo(this.#back[c]);
+          break;
+        case MEMORY_BETWEEN:
+          this.#refill(c);
+          this.#checkOpen(c);
+          asm.jmpTo(this.#back[c]);
+          break;
+        case LEADER:
+          this.#leader(c);
+          asm.jmpTo(this.#back[c]);
+          break;
+        case INTERPRET:
+          asm.movImm(RAX, this.#site[c], 0);
+          asm.jmpTo(e.stubs.site);
+          break;
+        case STORES:
+          alloc.stores.emit(this.#stores, this.#first[c], this.#end[c]);
+          this.#code[c]();
+          break;
+        case EDGE:
+          alloc.stores.emitEdge(this.#stores, this.#first[c], this.#end[c]);
+          this.#code[c]();
+          break;
+        case CODE:
+          this.#code[c]();
+          asm.jmpTo(this.#back[c]);
+          break;
+      }
+    }
+  }
+
+  /** Calls the refill stub, which wants the page of the last byte in rcx and leaves the addend there. */
+  #refill(c: number): void {
+    const { asm, ir, stubs } = this.e;
+    asm.pushImm(this.#site[c]);
+    asm.lea(1, RAX, this.#base[c], this.#disp[c]);
+    asm.callTo(stubs.refill(ir.context & 3, tableKind(ir.op[this.#op[c]])));
+  }
+
+  /** The probe of a group's leader failed: for its span, or for want of an entry. */
+  #leader(c: number): void {
+    const { asm, groups, ir } = this.e;
+    const i = this.#op[c], base = this.#base[c], disp = this.#disp[c];
+    const g = groups.of[i], cell = groups.cell(g);
+    asm.lea(1, RAX, base, disp + groups.from(g));
+    asm.lea(1, RCX, base, disp + groups.to(g) - 1);
+    asm.alu(ALU_XOR, 1, RAX, RCX);
+    asm.shiftImm(SHIFT_SHR, 1, RAX, 12);
+    const onePage = asm.jcc(CC_E);
+    this.#goOnCarefully(c);
+    asm.bind(onePage);
+    asm.lea(1, RCX, base, disp + (ir.c[i] & 15) - 1);
+    asm.aluImm(ALU_AND, 1, RCX, -4096);
+    if (cell !== undefined) asm.store(1, STATE, cell + 8, RCX);
+    this.#refill(c);
+    if (cell !== undefined) asm.store(1, STATE, cell, RCX);
+    this.#checkOpen(c);
+  }
+
+  /** Goes on in careful code if an entry that a group relies on was replaced. Keeps rcx. */
+  #checkOpen(c: number): void {
+    const { asm, groups, ir } = this.e;
+    for (const g of groups.openAt(this.#op[c])) {
+      const table = tlbTable(ir.context & 3, groups.kind(g)) - STATE_BIAS;
+      asm.push(RCX);
+      asm.load(1, RAX, STATE, groups.cell(g)! + 8);
+      asm.rorx(0, RCX, RAX, 8);
+      asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
+      asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
+      asm.pop(RCX);
+      const same = asm.jcc(CC_E);
+      this.#goOnCarefully(c);
+      asm.bind(same);
+    }
+  }
+
+  /** Stores what was dirty and goes on at the instruction in a careful variant of the block. */
+  #goOnCarefully(c: number): void {
+    const { e } = this;
+    e.alloc.stores.emit(this.#stores, this.#first[c], this.#end[c]);
+    e.asm.lea(0, BUDGET, BUDGET, e.ir.instructions - this.#instruction[c]);
+    e.linkJump(this.#pcLo[c], true);
+  }
+}

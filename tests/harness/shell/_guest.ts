@@ -1,0 +1,48 @@
+/** What the shell's tests share: Debian's kernel with busybox, booted to the prompt of its console. */
+import { translatorObstacle } from "../../../accel/select.ts";
+import { debianGuest } from "../../../fixtures/debian.ts";
+import { boot, type BootOptions, guest, type Vm } from "../../../mod.ts";
+
+const debian = debianGuest("riscv64");
+const missing = !debian ? 'needs "deno task fixtures"' : await translatorObstacle() && "needs the translator";
+
+/** A test that needs the fetched guest; skipped by name without. */
+export function linux(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name: missing ? `${name} (${missing})` : name, ignore: missing !== undefined, fn });
+}
+
+/** Boots to the console's prompt. */
+export async function atPrompt(append = "quiet", options: Partial<BootOptions> = {}): Promise<Vm> {
+  const { kernel, initrd } = debian!;
+  const vm = await boot({
+    arch: "riscv64",
+    kernel,
+    initrd,
+    append: `console=ttyS0 ${append}`,
+    memory: "256M",
+    report: false,
+    ...options,
+  });
+  await vm.console.waitFor(/# $/, { within: guest("30s") });
+  return vm;
+}
+
+/** Types a command at the console, and waits for the next prompt. */
+export async function atConsole(vm: Vm, command: string): Promise<void> {
+  await vm.console.type(`${command}\necho DO''NE\n`);
+  await vm.console.waitFor(/^DONE\r\n.*# $/);
+}
+
+/** Bytes without a pattern, the same every time. */
+export function noise(length: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** Every byte value, in order. */
+export const ALL_BYTES: Uint8Array<ArrayBuffer> = Uint8Array.from({ length: 256 }, (_, i) => i);
