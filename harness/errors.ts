@@ -1,7 +1,7 @@
 /** The harness's errors. Each names its verdict, so that a runner can tell whose fault it was. */
 import { formatBacktrace, type Frame } from "./backtrace/backtrace.ts";
 import { describeExit, type VmExit } from "./exit.ts";
-import { formatNs } from "./format.ts";
+import { formatMoment } from "./format.ts";
 
 /**
  * Whose fault an error is: the caller's (`usage`), the guest's (`guest`), the host's (`host`), or nobody's
@@ -100,7 +100,7 @@ function waitMessage(
   const lines = [
     `Waited for ${wanted}, but ${describeExit(exit)}.`,
     ...(nearest === undefined ? [] : [`  nearest miss: ${nearest}`]),
-    `  guest time ${formatNs(report.guestTimeNs)}, ${report.instructions} instructions`,
+    `  ${formatMoment(report.guestTimeNs, report.instructions)}`,
     ...report.cpus.flatMap(positionLines),
   ];
   const busy = exit.kind === "guestBudget" || exit.kind === "hostWatchdog" ? report.hotSpots ?? [] : [];

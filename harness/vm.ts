@@ -165,12 +165,12 @@ export class Vm implements AsyncDisposable {
     driver.judge = (ending) => this.#judge(ending);
   }
 
-  /** Guest time in ns: instructions retired plus idle time skipped. */
+  /** Guest time in ns: instructions retired plus idle time skipped, or real time where nobody counts. */
   get guestTimeNs(): number {
     return this.#driver.machine.clock.nowNs;
   }
 
-  /** Instructions retired by all vCPUs. */
+  /** Instructions retired by all vCPUs; 0 under an engine that does not count them. */
   get instructions(): number {
     return this.#driver.machine.clock.instructions;
   }

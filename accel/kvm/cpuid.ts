@@ -140,6 +140,8 @@ const AVX_AREA_BYTES = 832;
 const SUPERVISOR_XSAVE = 8;
 
 const HTT = 1 << 28, MONITOR = 1 << 3, OSXSAVE = 1 << 27, TSC_DEADLINE = 1 << 24;
+/** Without it no guest looks for the leaves that name KVM, nor uses its clock. KVM leaves it to us. */
+const HYPERVISOR = 1 << 31;
 const CMP_LEGACY = 1 << 1;
 /** Paravirtual features that need the help of more than KVM: message-signalled interrupts to distant APICs, migration. */
 const KVM_NOT_OURS = 1 << 15 | 1 << 17;
@@ -155,7 +157,7 @@ function place(entry: Entry, { vcpu, vcpus, tscDeadline }: CpuidOptions): void {
   switch (entry.function) {
     case 0x1:
       entry.ebx = ((entry.ebx & 0xffff) | vcpu << 24 | (many ? 1 << coreBits(vcpus) : 1) << 16) >>> 0;
-      entry.ecx = withBits(entry.ecx & ~(MONITOR | OSXSAVE), TSC_DEADLINE, tscDeadline);
+      entry.ecx = withBits(entry.ecx & ~(MONITOR | OSXSAVE) | HYPERVISOR, TSC_DEADLINE, tscDeadline);
       entry.edx = withBits(entry.edx, HTT, many);
       break;
     case 0x4:

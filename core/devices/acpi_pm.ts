@@ -16,8 +16,8 @@ export const ACPI_PM_BYTES = 6;
 export const CONTROL_OFFSET = CONTROL;
 
 const POWER_BUTTON = 1 << 8;
-/** Events there are: timer (never), global lock, power button. */
-const EVENTS = POWER_BUTTON;
+/** What can be enabled: timer, global lock, both buttons, RTC. Only the power button ever comes. */
+const EVENTS = 1 << 0 | 1 << 5 | POWER_BUTTON | 1 << 9 | 1 << 10;
 
 const SCI_EN = 1;
 const SLP_TYP_SHIFT = 10;

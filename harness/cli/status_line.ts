@@ -50,7 +50,8 @@ export class StatusLine {
     const perSecond = (instructions - this.#lastInstructions) / (now - this.#lastMs) / 1000;
     this.#lastMs = now;
     this.#lastInstructions = instructions;
-    const line = `guest ${formatNs(guestTimeNs)} · ${perSecond.toFixed(0)} M instructions/s · ${this.state}`;
+    const speed = instructions > 0 ? ` · ${perSecond.toFixed(0)} M instructions/s` : ""; // not all engines count
+    const line = `guest ${formatNs(guestTimeNs)}${speed} · ${this.state}`;
     const columns = Deno.consoleSize().columns || 80; // a terminal that does not know its size says 0
     this.#erase();
     Deno.stderr.writeSync(new TextEncoder().encode(line.slice(0, columns - 1)));

@@ -1,6 +1,6 @@
 /** The error of a wait that a fault in the guest has ended. */
 import { type MachineReport, WaitError } from "../errors.ts";
-import { formatNs, shorten } from "../format.ts";
+import { formatMoment, formatNs, shorten } from "../format.ts";
 import type { Crash } from "./crash.ts";
 
 /** Lines of the report and of the kernel's log that a message shows; the fields have all. */
@@ -52,7 +52,7 @@ function crashMessage(wanted: string, machine: MachineReport, facts: CrashFacts)
   const lines = [
     crash.title,
     `  while waiting for ${wanted} (rule "${crash.rule}", ${crash.class}${mixed})`,
-    `  guest time ${formatNs(crash.atNs)}, ${crash.instructions} instructions`,
+    `  ${formatMoment(crash.atNs, crash.instructions)}`,
     ...quoted("the report", report.split("\n").slice(0, -1)),
     ...others.slice(0, 10).map((other) =>
       `  also: ${other.title} at ${formatNs(other.atNs)} (${other.class})`

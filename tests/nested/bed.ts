@@ -5,7 +5,8 @@
  */
 import { join, relative } from "@std/path";
 import { charDevice, type CpioEntry, directory, file, symlink, writeCpio } from "../../fixtures/cpio.ts";
-import { type DebianGuest, guestDir } from "../../fixtures/debian.ts";
+import { guestsMeant } from "../../fixtures/architectures.ts";
+import { type DebianGuest, debianGuest, guestDir } from "../../fixtures/debian.ts";
 import { readModules } from "../../fixtures/modules.ts";
 
 /** The project's root. */
@@ -111,12 +112,15 @@ async function projectFiles(): Promise<CpioEntry[]> {
   return entries;
 }
 
-/** The real guest, where `debianGuest` finds it in there. */
+/** The real guests of an architecture, where `debianGuest` finds them in there. */
 async function guestFiles({ arch }: DebianGuest): Promise<CpioEntry[]> {
   const names = ["manifest.json", "kernel", "initrd.cpio", "busybox"];
+  const guests = guestsMeant(arch).filter((guest) => debianGuest(guest) !== undefined);
   return await Promise.all(
-    names.map(async (name) =>
-      file(`${PROJECT}/.cache/fixtures/${arch}/${name}`, await Deno.readFile(join(guestDir(arch), name)))
+    guests.flatMap((guest) =>
+      names.map(async (name) =>
+        file(`${PROJECT}/.cache/fixtures/${guest}/${name}`, await Deno.readFile(join(guestDir(guest), name)))
+      )
     ),
   );
 }

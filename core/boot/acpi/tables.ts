@@ -131,7 +131,6 @@ export function fadt(options: FadtOptions): Uint8Array {
   portAddress(whole, 116, options.resetPort, 8);
   whole.u8(128, options.resetValue);
   whole.u8(131, 5); // minor version
-  whole.u64(132, options.facs);
   whole.u64(140, options.dsdt);
   portAddress(whole, 148, options.eventBlock, 32);
   portAddress(whole, 172, options.controlBlock, 16);

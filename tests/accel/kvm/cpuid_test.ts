@@ -53,6 +53,11 @@ Deno.test("each vCPU has its own APIC number, and all know of one package", () =
   }
 });
 
+Deno.test("a guest is told that it is one, so that it looks for KVM", () => {
+  const poor = vcpuCpuid([entry(1)], PLAIN);
+  assertEquals(leaf(poor, 1).ecx >>> 31, 1);
+});
+
 Deno.test("what the hardware decides while it runs, and what KVM cannot do, is not in the table", () => {
   const one = leaf(vcpuCpuid(RICH, { ...PLAIN, tscDeadline: false }), 1);
   assertEquals(one.ecx & (1 << 3 | 1 << 24 | 1 << 27), 0);

@@ -1,5 +1,6 @@
-/** Debian's own kernel under KVM. Where only software KVM is, `deno task test:kvm` runs this on an emulated processor. */
+/** Debian's own kernels under KVM. Where only software KVM is, `deno task test:kvm` runs this on an emulated processor. */
 import { assert, assertEquals } from "@std/assert";
+import { type GuestName, guestsMeant } from "../../../fixtures/architectures.ts";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { boot, guest, host } from "../../../mod.ts";
 import { hardwareKvmTest } from "../../support/kvm.ts";
@@ -32,4 +33,33 @@ for (const cpus of [1, 2]) {
       if (cpus > 1) assert(vm.console.text.includes(`Brought up 1 node, ${cpus} CPUs`), vm.console.text);
     },
   );
+}
+
+for (const name of guestsMeant("x86_64")) shellTest(name);
+
+/** A guest's kernel, to a shell that is typed at. */
+function shellTest(name: GuestName): void {
+  const fetched = debianGuest(name);
+  const title = `Debian's kernel boots to a shell that works (${name})`;
+  if (!fetched) {
+    Deno.test({ name: `${title} (needs deno task fixtures --arch x86_64)`, ignore: true, fn: () => {} });
+    return;
+  }
+  hardwareKvmTest(title, async () => {
+    const { kernel, initrd, release } = fetched;
+    await using vm = await boot({
+      ...{ arch: "x86_64", engine: "kvm", memory: "512M", kernel, initrd, append: "console=ttyS0" },
+      watchdog: host("4m"),
+    });
+    await vm.console.waitFor(/# $/, { within: guest("3m") });
+    await vm.console.sendLine("uname -r");
+    await vm.console.waitFor(`${release}\r\n`, { within: guest("1m") });
+    await vm.console.waitFor(/# $/, { within: guest("1m") });
+    // KVM was recognised, and the board's ACPI, clock and keyboard were found.
+    const found = ["date +%Y", "dmesg | grep -c 'Hypervisor detected: KVM'", "cd /sys", "echo class/rtc/*"]
+      .concat("echo bus/acpi/devices/LNXPWR*", "echo bus/serio/devices/*", "poweroff -f");
+    await vm.console.sendLine(found.join("; "));
+    await vm.console.waitFor(/^2025\s+1\s+\S+rtc0\s+\S+LNXPWRBN:00\s+\S+serio0/, { within: guest("1m") });
+    assertEquals(await vm.waitForExit({ within: guest("1m") }), { kind: "poweroff" });
+  });
 }

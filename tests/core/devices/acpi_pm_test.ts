@@ -38,7 +38,14 @@ Deno.test("the power button interrupts where it is enabled, until it is acknowle
 Deno.test("registers are read and written by byte, word and double word", () => {
   const { device } = pm();
   device.write(0, 0xffff_0000, 4);
-  assertEquals(device.read(0, 4), POWER_BUTTON * 65536, "only events that exist are enabled");
+  assertEquals(device.read(0, 4), 0x0721 * 65536, "only events that exist are enabled");
   device.write(3, 0, 1);
   assertEquals(device.read(2, 2), 0);
+});
+
+Deno.test("what a kernel enables reads back, also what never comes", () => {
+  const { device, sci } = pm();
+  device.write(2, 0xffff, 2);
+  assertEquals(device.read(2, 2), 0x0721, "timer, global lock, buttons, RTC");
+  assertEquals(sci.level, false);
 });

@@ -21,7 +21,8 @@ function findTables(vcpus: number): Map<string, Uint8Array> {
   }
   const fadt = tables.get("FACP")!;
   const pointers = new DataView(fadt.buffer);
-  for (const at of [132, 140]) table(Number(pointers.getBigUint64(at, true)));
+  table(pointers.getUint32(36, true));
+  table(Number(pointers.getBigUint64(140, true)));
   return tables;
 }
 

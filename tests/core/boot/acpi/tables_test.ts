@@ -41,10 +41,10 @@ Deno.test("the FACS is aligned in size and has no checksum", () => {
   assertEquals([text(facs(), 0, 4), facs().length, viewOf(facs()).getUint32(4, true)], ["FACS", 64, 64]);
 });
 
-Deno.test("the FADT says where the fixed hardware is, twice, and how to reset", () => {
+Deno.test("the FADT says where the fixed hardware is, twice but for the FACS, and how to reset", () => {
   const view = viewOf(FADT);
   assertEquals([view.getUint32(36, true), view.getUint32(40, true)], [0xe0040, 0xe0080]);
-  assertEquals([view.getBigUint64(132, true), view.getBigUint64(140, true)], [0xe0040n, 0xe0080n]);
+  assertEquals([view.getBigUint64(132, true), view.getBigUint64(140, true)], [0n, 0xe0080n]);
   assertEquals([view.getUint32(56, true), view.getUint32(64, true)], [0x600, 0x604]);
   assertEquals([FADT[88], FADT[89]], [4, 2]);
   const address = (at: number) => [FADT[at], FADT[at + 1], FADT[at + 3], view.getBigUint64(at + 4, true)];
