@@ -5,10 +5,9 @@
  */
 import { backtrace, type Frame } from "./backtrace/backtrace.ts";
 import type { Cpu } from "./cpu.ts";
-import type { CpuPosition } from "./errors.ts";
+import { BootwrightError, type CpuPosition } from "./errors.ts";
 import type { GuestMemory } from "./guest_memory.ts";
 import type { Kernel } from "./kernel/kernel.ts";
-import { KernelInsightError } from "./kernel/kernel_insight_error.ts";
 import type { LogEntry } from "./kernel/log.ts";
 import { buildIdOfGuest, requireSameBuild } from "./symbols/build_id.ts";
 import type { OpenedSymbols } from "./symbols/open_symbols.ts";
@@ -69,8 +68,9 @@ export class Diagnosis {
 
   /** A vCPU's frames, the innermost first. */
   backtrace(cpu: Cpu): Frame[] {
-    const { arch, memory } = this.#machine;
-    const kernel = ifReadable(() => this.symbolizer());
+    const { arch, memory, given } = this.#machine;
+    // Symbols that do not fit are told of; a guest without a kernel is not worth a word.
+    const kernel = given ? this.symbolizer() : ifReadable(() => this.symbolizer());
     return backtrace(cpu, memory, arch, { limit: MAX_FRAMES, ...(kernel && { kernel }) });
   }
 
@@ -118,12 +118,15 @@ export function logLine({ timeNs, text }: LogEntry): string {
   return `[${(timeNs / 1e9).toFixed(6).padStart(12)}] ${text}`;
 }
 
-/** What `look` gives; undefined where the kernel cannot be read. */
+/**
+ * What `look` gives; undefined where the kernel cannot be read, or not with the symbols that were given: a failure
+ * that is being told must not make way for another.
+ */
 function ifReadable<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof KernelInsightError) return undefined;
+    if (error instanceof BootwrightError) return undefined;
     throw error;
   }
 }

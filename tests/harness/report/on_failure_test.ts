@@ -59,3 +59,35 @@ Deno.test("report: false leaves none", async () => {
   const error = await assertRejects(() => vm.console.waitFor("Goodbye"), WaitError);
   assert(!error.message.includes("report:"));
 });
+
+Deno.test(
+  "on GitHub, a failure whose report was asked for is annotated at the test's line and summarised",
+  inFolder(async (report) => {
+    const summary = join(report, "summary.md");
+    const values = {
+      GITHUB_ACTIONS: "true",
+      GITHUB_WORKSPACE: join(import.meta.dirname!, "../../.."),
+      GITHUB_STEP_SUMMARY: summary,
+    };
+    const before = Object.keys(values).map((name) => [name, Deno.env.get(name)] as const);
+    const lines: string[] = [];
+    const { error: print } = console;
+    console.error = (text: string) => void lines.push(text);
+    try {
+      for (const [name, value] of Object.entries(values)) Deno.env.set(name, value);
+      await using vm = await tiny("hello", { report });
+      await assertRejects(() => vm.console.waitFor("Goodbye"), WaitError);
+    } finally {
+      console.error = print;
+      for (const [name, value] of before) {
+        if (value === undefined) Deno.env.delete(name);
+        else Deno.env.set(name, value);
+      }
+    }
+    assertMatch(
+      lines.join("\n"),
+      /^::error title=[^:]+::Waited for "Goodbye"|file=tests\/harness\/report\/on_failure_test\.ts/,
+    );
+    assertStringIncludes(Deno.readTextFileSync(summary), "Goodbye");
+  }),
+);
