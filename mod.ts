@@ -67,3 +67,5 @@ export type { GuestValue, TypedValue } from "./harness/kernel/btf/typed_value.ts
 export type { KernelArch } from "./harness/kernel/arch/arch.ts";
 export type { AddressSpace } from "./harness/kernel/address_space.ts";
 export type { FoundSymbol, GuestSymbol, SymbolTable } from "./harness/symbols/symbol_table.ts";
+export type { Frame } from "./harness/backtrace/backtrace.ts";
+export type { CodePlace } from "./harness/symbols/symbolizer.ts";

@@ -138,6 +138,26 @@ export const FIGURES: Readonly<Record<FigureName, Figure>> = {
     must: 5,
     aim: 2,
   },
+  symbol: {
+    title: "first kernel.symbol() on a fresh machine",
+    scenario: "symbol",
+    unit: "ms",
+    value: (run) => harnessFigure(run, "symbol"),
+    judged: "ours",
+    limit: "atMost",
+    must: 150,
+    aim: 40,
+  },
+  log: {
+    title: "kernel.log() of 1,000 lines",
+    scenario: "log",
+    unit: "ms",
+    value: (run) => harnessFigure(run, "log"),
+    judged: "ours",
+    limit: "atMost",
+    must: 20,
+    aim: 5,
+  },
 };
 
 /** Every {@linkcode FigureName}, in that order. */

@@ -3,6 +3,7 @@
  * each is measured in a fresh process.
  */
 import { debianGuest } from "../fixtures/debian.ts";
+import { firstSymbolMs, logMs } from "./insight.ts";
 import { shellCosts } from "./shell.ts";
 import { matchingRate, watchingRatio } from "./watching.ts";
 
@@ -22,6 +23,12 @@ switch (part) {
     console.log(JSON.stringify({ shell: roundTripMs }));
     break;
   }
+  case "symbol":
+    console.log(JSON.stringify({ symbol: await firstSymbolMs(debian) }));
+    break;
+  case "log":
+    console.log(JSON.stringify({ log: await logMs(debian) }));
+    break;
   default:
     throw new Error(`There is no part "${part}".`);
 }

@@ -10,7 +10,7 @@ import { type Observation, observe, peakRss } from "./observe.ts";
 export type ScenarioName = "boot" | "programs" | "tiny" | "statistics" | HarnessPart;
 
 /** What `harness_figures.ts` measures, each a figure of its own. */
-export type HarnessPart = "watching" | "matching" | "shell";
+export type HarnessPart = "watching" | "matching" | "shell" | "symbol" | "log";
 
 /** One scenario. */
 export interface Scenario {
@@ -79,6 +79,8 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   watching: harness("watching", "boots with and without waits and crash rules"),
   matching: harness("matching", "console output against patterns and crash rules"),
   shell: harness("shell", "shell commands"),
+  symbol: harness("symbol", "the first look at a kernel"),
+  log: harness("log", "the kernel's log"),
 };
 
 /** A figure of the harness, measured in a process of its own. */

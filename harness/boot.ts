@@ -18,6 +18,7 @@ import type { HostDuration } from "./budget.ts";
 import { Driver, type ResetPolicy } from "./driver.ts";
 import { BootwrightError, HostError, InputError } from "./errors.ts";
 import type { FaultPolicy } from "./faults/faults.ts";
+import type { GivenSymbols } from "./diagnosis.ts";
 import { HostFile } from "./host_file.ts";
 import { parseBytes } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
@@ -38,6 +39,11 @@ export interface BootOptions {
   readonly initrd?: ImageSource;
   /** The kernel's command line. @default "" */
   readonly append?: string;
+  /**
+   * The kernel's `vmlinux` (with debugging information: file and line in backtraces and crash reports) or
+   * `System.map`. @default its symbols are found in guest memory
+   */
+  readonly symbols?: string | URL;
   /** Firmware to run in place of the built-in one (riscv64 only). @default none */
   readonly firmware?: ImageSource;
   /**
@@ -102,6 +108,7 @@ const KNOWN_OPTIONS = [
   "kernel",
   "initrd",
   "append",
+  "symbols",
   "firmware",
   "cpuMode",
   "cpuModel",
@@ -169,6 +176,7 @@ export async function boot(options: BootOptions): Promise<Vm> {
       command: reproduceCommand(options),
       faults: options.faults ?? {},
       report: options.report,
+      symbols: await givenSymbols(options.symbols),
       shell: options.shell,
     });
   } catch (error) {
@@ -246,6 +254,12 @@ export function hostMemoryBytes(): number | undefined {
   const permission = { name: "sys", kind: "systemMemoryInfo" } as const;
   if (Deno.permissions.querySync(permission).state !== "granted") return undefined;
   return Deno.systemMemoryInfo().total;
+}
+
+async function givenSymbols(path: string | URL | undefined): Promise<GivenSymbols | undefined> {
+  if (path === undefined) return undefined;
+  const { openSymbols } = await import("./symbols/open_symbols.ts");
+  return { ...openSymbols(path), name: String(path) };
 }
 
 async function openImage(source: ImageSource, what: string): Promise<{ bytes: ImageBytes; name: string }> {

@@ -19,6 +19,7 @@ import {
 } from "./matching/stream_matcher.ts";
 import { nearestMiss } from "./matching/nearest_miss.ts";
 import { keyCode } from "./keys.ts";
+import { asciicast } from "./report/asciicast.ts";
 import { type OutputMark, Recording } from "./recording.ts";
 import { SerialInput } from "./serial_input.ts";
 import type { TimelineKind } from "./timeline.ts";
@@ -329,6 +330,13 @@ export class Console {
   /** When what was printed came: marks at least 0.1 ms of guest time apart. */
   recording(): readonly OutputMark[] {
     return this.#recording.marks();
+  }
+
+  /** What was printed, as an asciicast (version 2) in guest time; `asciinema play` shows it as it came. */
+  asciicast(title = "console"): string {
+    const { bytes, droppedBytes } = this;
+    const line = { line: 0, name: title, bytes, droppedBytes, recording: this.recording() };
+    return Array.from(asciicast(line, title)).join("");
   }
 
   /**

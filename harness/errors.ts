@@ -1,4 +1,5 @@
 /** The harness's errors. Each names its verdict, so that a runner can tell whose fault it was. */
+import { formatBacktrace, type Frame } from "./backtrace/backtrace.ts";
 import { describeExit, type VmExit } from "./exit.ts";
 import { formatMoment } from "./format.ts";
 
@@ -42,6 +43,8 @@ export interface CpuPosition {
   readonly state: "running" | "waiting" | "stopped";
   /** What the program counter is in, where the kernel's symbols tell: `do_idle+0x2c/0x200`. */
   readonly symbol?: string;
+  /** How it came there, the innermost frame first, where that can be told. */
+  readonly frames?: readonly Frame[];
 }
 
 /** The facts of a machine at the moment something failed. */
@@ -56,6 +59,8 @@ export interface MachineReport {
   readonly lastLines: readonly string[];
   /** The end of the kernel's log as read from its memory, as `dmesg` prints it; undefined where there is none. */
   readonly kernelLog?: readonly string[];
+  /** Where a guest that was busy spent the wait's time, as lines of a histogram. */
+  readonly hotSpots?: readonly string[];
   /** A command that shows the same, where the machine was made from files. */
   readonly reproduce: string | undefined;
 }
@@ -96,12 +101,10 @@ function waitMessage(
     `Waited for ${wanted}, but ${describeExit(exit)}.`,
     ...(nearest === undefined ? [] : [`  nearest miss: ${nearest}`]),
     `  ${formatMoment(report.guestTimeNs, report.instructions)}`,
-    ...report.cpus.map((cpu) =>
-      `  cpu ${cpu.index}: pc 0x${cpu.pc.toString(16)}${
-        cpu.symbol ? ` (${cpu.symbol})` : ""
-      }, ${cpu.mode} mode, ${cpu.state}`
-    ),
+    ...report.cpus.flatMap(positionLines),
   ];
+  const busy = exit.kind === "guestBudget" || exit.kind === "hostWatchdog" ? report.hotSpots ?? [] : [];
+  if (busy.length > 0) lines.push("  where it was busy:", ...busy.map((line) => `  | ${line}`));
   if (report.lastLines.length > 0) {
     lines.push(`  last console lines:`, ...report.lastLines.map((line) => `  | ${line}`));
   } else {
@@ -111,6 +114,17 @@ function waitMessage(
   if (unseen.length > 0) lines.push("  the end of the kernel's log:", ...unseen.map((line) => `  | ${line}`));
   if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
   return lines.join("\n");
+}
+
+/** Frames of a backtrace in a message. */
+const MAX_FRAMES = 12;
+
+function positionLines({ index, pc, symbol, mode, state, frames = [] }: CpuPosition): string[] {
+  const calls = formatBacktrace(frames.slice(0, MAX_FRAMES)).slice(1);
+  return [
+    `  cpu ${index}: pc 0x${pc.toString(16)}${symbol ? ` (${symbol})` : ""}, ${mode} mode, ${state}`,
+    ...calls.map((line) => `    ${line}`),
+  ];
 }
 
 /** Lines of the kernel's log in a message. */

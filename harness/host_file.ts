@@ -23,9 +23,7 @@ export class HostFile implements ImageFile {
 
   /** @throws {InputError} when the file is no longer what it was. */
   read(end: number, take: (piece: Uint8Array) => void): void {
-    using file = this.#open();
-    const { size, mtime } = file.statSync();
-    if (size !== this.length || mtime?.getTime() !== this.#modifiedMs) throw this.#changed();
+    using file = this.#openSame();
     const buffer = new Uint8Array(Math.min(PIECE_BYTES, end));
     for (let at = 0; at < end;) {
       const read = file.readSync(buffer.subarray(0, Math.min(buffer.length, end - at)));
@@ -33,6 +31,27 @@ export class HostFile implements ImageFile {
       take(buffer.subarray(0, read));
       at += read;
     }
+  }
+
+  /** A copy of `length` bytes from `offset` on. @throws {InputError} when the file is no longer what it was. */
+  bytes(offset: number, length: number): Uint8Array {
+    using file = this.#openSame();
+    file.seekSync(offset, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length;) {
+      const read = file.readSync(bytes.subarray(at));
+      if (read === null) throw this.#changed();
+      at += read;
+    }
+    return bytes;
+  }
+
+  #openSame(): Deno.FsFile {
+    const file = this.#open();
+    const { size, mtime } = file.statSync();
+    if (size === this.length && mtime?.getTime() === this.#modifiedMs) return file;
+    file.close();
+    throw this.#changed();
   }
 
   #open(): Deno.FsFile {

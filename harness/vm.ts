@@ -10,7 +10,8 @@ import { Console, type ConsoleHost, type ConsoleOptions } from "./console.ts";
 import { Cpu } from "./cpu.ts";
 import type { Driver, WaitOptions } from "./driver.ts";
 import { type BootwrightError, InputError, type MachineReport, WaitError } from "./errors.ts";
-import { ifReadable, logLine, readableLog } from "./diagnosis.ts";
+import { Diagnosis, type GivenSymbols, logLine } from "./diagnosis.ts";
+import type { Frame } from "./backtrace/backtrace.ts";
 import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import type { Crash } from "./faults/crash.ts";
@@ -18,6 +19,7 @@ import { type FaultPolicy, Faults } from "./faults/faults.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import type { LogEntry } from "./kernel/log.ts";
 import { Keyboard } from "./keyboard.ts";
 import { Shell, type ShellOptions } from "./shell/shell.ts";
 import { Timeline } from "./timeline.ts";
@@ -32,6 +34,8 @@ export interface VmFacts {
   readonly console: ConsoleOptions;
   /** The command line that makes the same machine. */
   readonly command: readonly string[] | undefined;
+  /** The kernel's symbols, where the test gave a file of them. */
+  readonly symbols: GivenSymbols | undefined;
   /** How the shell works. */
   readonly shell: ShellOptions | undefined;
   /** Where reports of failures go. */
@@ -80,7 +84,8 @@ export class Vm implements AsyncDisposable {
   readonly #reports: ReportSetting;
   /** What was waited for and typed; undefined once that is too much to show. */
   #steps: string[] | undefined = [];
-  #kernel: Kernel | undefined;
+  readonly #kernel: Kernel;
+  readonly #diagnosis: Diagnosis;
   /** Resets by the test: memory changes without the clock moving. */
   #resets = 0;
   readonly #runEnd: Timer;
@@ -99,6 +104,16 @@ export class Vm implements AsyncDisposable {
     this.engine = { name: engine.name, deterministic: engine.deterministic, notice: facts.notice };
     this.memory = new GuestMemory(machine, assertOpen);
     this.#cpus = machine.vcpus.map((vcpu) => new Cpu(vcpu, assertOpen));
+    this.#kernel = new Kernel({
+      arch: this.arch,
+      memory: this.memory,
+      moment: () => this.guestTimeNs + this.#resets,
+      ...(facts.symbols && { symbols: facts.symbols.table }),
+    });
+    const { arch, memory } = this;
+    this.#diagnosis = new Diagnosis({
+      ...{ arch, memory, kernel: this.#kernel, cpus: this.#cpus, given: facts.symbols },
+    });
     const now = () => ({ atNs: this.guestTimeNs, instructions: this.instructions });
     this.timeline = new Timeline(now);
     const quiet = machine.clock.timer(() => this.faults.quiet());
@@ -106,7 +121,7 @@ export class Vm implements AsyncDisposable {
       now,
       stop: () => driver.stop(),
       armQuiet: (ns) => quiet.arm(this.guestTimeNs + ns),
-      symbolize: (text) => text,
+      symbolize: (text) => this.#diagnosis.symbolized(text),
       unfinished: () => this.console.unfinishedLine,
     }, { policy: facts.faults });
     this.#serial = driver.board.serial.map((port, line) =>
@@ -134,13 +149,19 @@ export class Vm implements AsyncDisposable {
       BOARDS[facts.arch].shellLine,
       facts.shell,
     );
-    driver.onSlice = () => this.#serial.forEach((line) => line.flush());
+    driver.onSlice = () => {
+      for (const line of this.#serial) line.flush();
+      this.#diagnosis.sample();
+    };
     driver.onReboot = () => {
       this.shell.forget();
       this.timeline.add("reset", "the guest reset itself and starts over");
       this.faults.event("reset");
     };
-    driver.onWait = () => this.faults.waitBegins();
+    driver.onWait = () => {
+      this.#diagnosis.waitBegins();
+      this.faults.waitBegins();
+    };
     driver.judge = (ending) => this.#judge(ending);
   }
 
@@ -169,11 +190,17 @@ export class Vm implements AsyncDisposable {
    * tasks, mounts, modules. Works before any console is up, and after death.
    */
   get kernel(): Kernel {
-    return this.#kernel ??= new Kernel({
-      arch: this.arch,
-      memory: this.memory,
-      moment: () => this.guestTimeNs + this.#resets,
-    });
+    return this.#kernel;
+  }
+
+  /**
+   * How a vCPU got to where it stands, the innermost frame first; kernel code with names, and with lines where
+   * `boot()` was given a `vmlinux` that has them.
+   *
+   * @throws {InputError} when there is no vCPU of that number, or the symbols given are of another kernel.
+   */
+  backtrace(cpu = 0): Frame[] {
+    return this.#diagnosis.backtrace(this.cpu(cpu));
   }
 
   /** How many vCPUs there are. */
@@ -306,17 +333,20 @@ export class Vm implements AsyncDisposable {
     return (await import("./gdb/server.ts")).serveGdb(this.#driver, this.arch, options);
   }
 
+  /** The kernel's log as {@linkcode Kernel.log} gives it; undefined where it cannot be read. */
+  readableLog(): readonly LogEntry[] | undefined {
+    return this.#diagnosis.log();
+  }
+
   /** The machine's facts, as errors show them. */
   report(): MachineReport {
     return {
       guestTimeNs: this.guestTimeNs,
       instructions: this.instructions,
-      cpus: this.#cpus.map((cpu) => {
-        const symbol = ifReadable(() => this.kernel.symbolize(cpu.pc));
-        return { ...cpu.position(), ...(symbol !== undefined && { symbol }) };
-      }),
-      kernelLog: readableLog(this.kernel)?.filter(({ level }) => level < DEBUG_LEVEL).slice(-MAX_LOG_LINES)
+      cpus: this.#cpus.map((cpu) => this.#diagnosis.position(cpu)),
+      kernelLog: this.#diagnosis.log()?.filter(({ level }) => level < DEBUG_LEVEL).slice(-MAX_LOG_LINES)
         .map((entry) => shorten(logLine(entry), MAX_LINE)),
+      hotSpots: this.#diagnosis.hotSpots(),
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
@@ -390,11 +420,10 @@ export class Vm implements AsyncDisposable {
    * @throws {GuestCrashError} when the guest has crashed and no wait has failed for it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const report = this.#driver.isOpen ? this.report() : undefined;
+    const crash = this.#driver.isOpen && !this.#failed ? this.faults.leftover() : undefined;
+    const error = crash && this.faults.error(crash, "nothing more", this.report());
     await this.#driver.close();
-    if (!report || this.#failed) return;
-    const crash = this.faults.leftover();
-    if (crash) throw this.faults.error(crash, "nothing more", report);
+    if (error) throw error;
   }
 }
 

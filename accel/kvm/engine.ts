@@ -221,8 +221,11 @@ export class KvmEngine implements ParallelEngine {
   }
 
   #serve(remote: RemoteVcpu): void {
+    const machine = this.#machine;
     const exit = this.#exits.handle(remote.vcpu);
-    if (exit) this.#machine.requestExit(exit);
+    if (exit) machine.requestExit(exit);
+    // What it printed may have been waited for: it must not go on before everybody is told to stop.
+    if (machine.stopRequested) remote.hold();
     remote.served();
   }
 

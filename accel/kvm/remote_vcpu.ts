@@ -1,5 +1,5 @@
 /** A vCPU that runs in a thread of its own, as the machine's thread sees it: see `vcpu_thread.ts`. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { kickThread, threadId } from "../ffi/posix.ts";
 import {
   COMMAND,
@@ -51,6 +51,8 @@ export class RemoteVcpu implements Disposable {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const module = new URL(`./vcpu_thread.${extension}`, import.meta.url);
     try {
+      // Loaded where it is needed: machines with one vCPU start sooner.
+      const { Worker } = globalThis.process.getBuiltinModule("node:worker_threads");
       this.#worker = new Worker(module, { workerData: data });
     } catch (cause) {
       throw new VcpuThreadError(

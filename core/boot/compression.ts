@@ -6,8 +6,8 @@
  *
  * Formats: RFC 1952; RFC 8878; The .xz File Format 1.1.0; Linux `drivers/firmware/efi/libstub/zboot-header.S`.
  */
-import { crc32 } from "node:zlib";
 import { hasMagic } from "./architecture.ts";
+import { crc32 } from "./crc32.ts";
 import { formatBytes, ImageError } from "./image_error.ts";
 import { isWholeLz4 } from "./lz4_frames.ts";
 import { isWholeZstd } from "./zstd_frames.ts";

@@ -6,7 +6,7 @@
  * Format: "The .xz File Format" 1.1.0, sections 2 (streams), 3 (blocks) and 4 (index); LZMA2 chunks as section
  * 5.3.1 and liblzma's `lzma2_decoder.c` have them.
  */
-import { crc32 } from "node:zlib";
+import { crc32 } from "./crc32.ts";
 
 const HEADER_MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const FOOTER_MAGIC = [0x59, 0x5a];

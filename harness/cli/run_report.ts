@@ -1,5 +1,4 @@
 /** What `bootwright run` leaves for others: a report, JUnit's XML, and what GitHub shows of a failure. */
-import { readableLog } from "../diagnosis.ts";
 import type { BootwrightError, WaitError } from "../errors.ts";
 import { describeExit, type VmExit } from "../exit.ts";
 import { formatNs } from "../format.ts";
@@ -29,11 +28,9 @@ export function reportRun(run: FinishedRun): void {
   if (plan.junit !== undefined) Deno.writeTextFileSync(plan.junit, junitOfRun(run));
   let page: string | undefined;
   if (plan.report !== undefined) {
-    const kernelLog = readableLog(vm.kernel);
     const data = collectReport(vm, failure, {
       title: titleOf(plan),
       ...(exit && { exit }),
-      ...(kernelLog && { kernelLog }),
     });
     const result = writeReport(plan.report, data);
     page = result.page;

@@ -35,7 +35,7 @@ export interface KallsymsTables {
 }
 
 /** More than any kernel has. */
-const MAX_SYMBOLS = 1 << 22;
+const MAX_SYMBOLS = 1 << 20;
 /** Symbols between two markers. */
 const GROUP = 256;
 /** Bytes of the longest name as it is stored: KSYM_NAME_LEN, and its length. */

@@ -1,9 +1,10 @@
 /** A report's data from a machine that stands still. What only some machines have is added by the caller. */
+import type { Frame } from "../backtrace/backtrace.ts";
 import { BootwrightError } from "../errors.ts";
 import { describeExit } from "../exit.ts";
 import { GuestCrashError } from "../faults/guest_crash_error.ts";
 import type { Vm } from "../vm.ts";
-import type { ReportData, ReportFault } from "./report_data.ts";
+import type { ReportData, ReportFault, ReportFrame } from "./report_data.ts";
 
 /** What a report says beyond the machine's own facts. */
 export type ReportExtras = Pick<ReportData, "title"> & Partial<Omit<ReportData, "title">>;
@@ -11,6 +12,7 @@ export type ReportExtras = Pick<ReportData, "title"> & Partial<Omit<ReportData, 
 /** The data of a report about a machine, and about the error that its test got, if any. */
 export function collectReport(vm: Vm, error: Error | undefined, extras: ReportExtras): ReportData {
   const { reproduce, cpus } = vm.report();
+  const kernelLog = vm.readableLog();
   const ended = vm.exit ? describeExit(vm.exit) : "the guest still ran";
   return {
     verdict: error === undefined ? "passed" : error instanceof BootwrightError ? error.verdict : "usage",
@@ -22,7 +24,12 @@ export function collectReport(vm: Vm, error: Error | undefined, extras: ReportEx
     instructions: vm.instructions,
     ...(vm.exit && { exit: vm.exit }),
     ...(reproduce !== undefined && { command: reproduce }),
-    cpus: cpus.map((position) => ({ ...position, registers: vm.cpu(position.index).registers })),
+    cpus: cpus.map(({ frames, ...position }) => ({
+      ...position,
+      registers: vm.cpu(position.index).registers,
+      ...(frames && { backtrace: frames.map(reportFrame) }),
+    })),
+    ...(kernelLog && { kernelLog }),
     consoles: Array.from({ length: vm.serialCount }, (_, line) => {
       const console = vm.serial(line);
       return {
@@ -50,4 +57,12 @@ function faultsOf(vm: Vm, error: Error | undefined): ReportFault[] {
     ...(ended ? [{ title: ended.crash.title, report: ended.crashReport, atNs: ended.crash.atNs }] : []),
     ...others.map(({ title, report, atNs }) => ({ title, report, atNs })),
   ];
+}
+
+function reportFrame({ pc, symbol, offset = 0, file, line }: Frame): ReportFrame {
+  return {
+    pc,
+    ...(symbol !== undefined && { symbol: `${symbol}+0x${offset.toString(16)}` }),
+    ...(file !== undefined && { location: `${file}:${line}` }),
+  };
 }

@@ -1,5 +1,4 @@
 /** Leaves a report when a wait has failed, in a folder named after the place in the test that waited. */
-import { readableLog } from "../diagnosis.ts";
 import { collectReport } from "./collect.ts";
 import { testLine } from "./github.ts";
 import { writeReport } from "./write_report.ts";
@@ -23,8 +22,7 @@ export function reportFailure(vm: Vm, error: Error, setting: ReportSetting): voi
   const place = testLine(error.stack ?? "", "/");
   const title = place ? `${place.file.split("/").at(-1)}:${place.line}` : `${vm.arch} machine`;
   const dir = `${folder}/${place ? title.replace(/[^\w.]+/g, "-") : "machine"}`;
-  const kernelLog = readableLog(vm.kernel);
-  const result = writeReport(dir, collectReport(vm, error, { title, ...(kernelLog && { kernelLog }) }));
+  const result = writeReport(dir, collectReport(vm, error, { title }));
   if (result.page !== undefined) error.message += `\n  report: ${result.page}`;
   if (result.warning !== undefined) console.warn(`bootwright: ${result.warning}`);
 }

@@ -46,7 +46,6 @@
  * guard starts over. Background processes that a command leaves behind keep its pipes open; the next command
  * gets new ones, and what those processes print later is discarded.
  */
-import { createHash } from "node:crypto";
 import { MARK_BYTE, NONCE_LENGTH, PREFIX_LENGTH } from "./frames.ts";
 import { quote } from "./quoting.ts";
 
@@ -101,7 +100,18 @@ export interface LineDevice {
 
 /** Names that nothing in a guest prints by chance, the same in every run of the same test. */
 export function sessionName(seed: string, length: number): string {
-  return createHash("sha256").update(`bootwright shell ${seed}`).digest("hex").slice(0, length);
+  let name = "";
+  for (let round = 0; name.length < length; round++) name += hash(`${round} bootwright shell ${seed}`);
+  return name.slice(0, length);
+}
+
+/** FNV-1a of 64 bits, in hexadecimal: spread, not secret. */
+function hash(text: string): string {
+  let value = 0xcbf29ce484222325n;
+  for (let i = 0; i < text.length; i++) {
+    value = BigInt.asUintN(64, (value ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n);
+  }
+  return value.toString(16).padStart(16, "0");
 }
 
 /** A session's prefix. */

@@ -1,8 +1,17 @@
 /** What failures tell of the guest's kernel, read from its memory. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { translatorObstacle } from "../../accel/select.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
-import { boot, type BootOptions, guest, GuestCrashError, type Vm, WaitError } from "../../mod.ts";
+import {
+  boot,
+  type BootOptions,
+  guest,
+  GuestCrashError,
+  InputError,
+  KernelInsightError,
+  type Vm,
+  WaitError,
+} from "../../mod.ts";
 import { tiny } from "./_tiny.ts";
 
 const debian = debianGuest("riscv64");
@@ -67,4 +76,59 @@ Deno.test("a guest that is no Linux fails as ever", async () => {
   await using vm = await tiny("spin");
   const error = await assertRejects(() => vm.console.waitFor("x", { within: guest("1ms") }), WaitError);
   assertEquals(error.report.kernelLog, undefined);
+});
+
+linux("a backtrace leads from where the kernel idles to where it began to", async () => {
+  await using vm = await bootDebian({ append: "console=ttyS0" });
+  await vm.console.waitFor(/# $/);
+  await vm.run({ for: guest("1s") });
+  const names = vm.backtrace().map(({ symbol }) => symbol);
+  assertEquals(names[0], "arch_cpu_idle");
+  assert(names.includes("do_idle") && names.includes("cpu_startup_entry"), names.join(" "));
+});
+
+linux("a busy guest's time-out says where it was busy", async () => {
+  await using vm = await bootDebian({ append: "console=ttyS0" });
+  await vm.console.waitFor(/# $/);
+  await vm.console.sendLine("dd if=/dev/zero of=/dev/null bs=1M");
+  const error = await assertRejects(() => vm.console.waitFor("never", { within: guest("1s") }), WaitError);
+  assertStringIncludes(error.message, "where it was busy:");
+  assert(error.report.hotSpots!.some((line: string) => /^ *\d+ % \w+\+0x/.test(line)), error.message);
+});
+
+linux("symbols come from a System.map where one is given, and another kernel's is refused", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const right = `${folder}/System.map`, wrong = `${folder}/System.map-other`;
+    const lines: string[] = [];
+    {
+      await using vm = await bootDebian({ append: "console=ttyS0" });
+      await vm.console.waitFor("BOOT-OK");
+      const { symbols } = vm.kernel;
+      for (let i = 0; i < symbols.size; i++) {
+        const { address, type, name } = symbols.at(i);
+        lines.push(`${address.toString(16).padStart(16, "0")} ${type} ${name}`);
+      }
+    }
+    Deno.writeTextFileSync(right, lines.join("\n") + "\n");
+    // Every function a little further than the one before.
+    const moved = lines.map((line, i) =>
+      (BigInt(`0x${line.slice(0, 16)}`) + BigInt(8 * i)).toString(16) + line.slice(16)
+    );
+    Deno.writeTextFileSync(wrong, moved.join("\n") + "\n");
+    {
+      await using vm = await bootDebian({ append: "console=ttyS0", symbols: right });
+      await vm.console.waitFor("BOOT-OK");
+      assertStringIncludes(vm.kernel.banner(), "Linux version");
+    }
+    await using vm = await bootDebian({ append: "console=ttyS0", symbols: wrong });
+    await vm.console.waitFor("BOOT-OK");
+    assertThrows(() => vm.kernel.banner(), KernelInsightError, "not the one that the given symbols are of");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("symbols that cannot be read are refused before the machine is made", async () => {
+  await assertRejects(() => tiny("hello", { symbols: "/no/such/vmlinux" }), InputError, "does not exist");
 });
