@@ -50,7 +50,12 @@ kvmTest("an ELF kernel without a PVH note starts in 64-bit mode with Linux's boo
   ]);
 });
 
-kvmTest("RAM beyond 3 GiB goes on above 4 GiB, for the guest and for the test", async () => {
+/** A test of a machine with more RAM than some hosts have. */
+const largeTest = Deno.systemMemoryInfo().total > 6 * 2 ** 30
+  ? kvmTest
+  : (name: string) => Deno.test({ name: `${name} (needs 6 GiB of memory)`, ignore: true, fn: () => {} });
+
+largeTest("RAM beyond 3 GiB goes on above 4 GiB, for the guest and for the test", async () => {
   await using vm = await pc("long", { memory: "5G" });
   await vm.waitForExit({ kind: "poweroff" });
   assertStringIncludes(vm.console.text, "e820: 0000000000100000 00000000bff00000 1\n");

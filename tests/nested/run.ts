@@ -1,13 +1,13 @@
 /**
  * `deno task test:kvm [--junit-path=FILE] [FILE…]`: runs tests in the nested test bed (`bed.ts`), by default those
- * of the KVM engine. Ends with 0 (passed), 1 (failed), 3 (something is missing here) or 124 (took too long).
+ * of the KVM engine and of the harness under it. Ends with 0 (passed), 1 (failed), 3 (something is missing here) or 124 (took too long).
  */
 import { debianGuest } from "../../fixtures/debian.ts";
 import { hasCommand } from "../support/guest_machines.ts";
 import { runBed } from "./bed.ts";
 
 const TIMEOUT_MS = 20 * 60_000;
-const DEFAULT_TESTS = ["tests/accel/kvm"];
+const DEFAULT_TESTS = ["tests/accel/kvm", "tests/harness/shared", "tests/harness/x86_64_test.ts"];
 
 const guest = debianGuest("x86_64");
 if (guest === undefined || !hasCommand("qemu-system-x86_64")) {
@@ -27,7 +27,7 @@ const { code, files } = await runBed({
     ...["test", "--allow-all", "--no-check", "--cached-only", "--no-lock", "--junit-path=/tmp/out/junit.xml"],
     ...(tests.length > 0 ? tests : DEFAULT_TESTS),
   ],
-  env: { BOOTWRIGHT_KVM_MACHINES: "100" },
+  env: { BOOTWRIGHT_KVM_MACHINES: "100", BOOTWRIGHT_ENGINES: "kvm" },
   timeoutMs: TIMEOUT_MS,
   onText: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
 });
