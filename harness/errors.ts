@@ -1,5 +1,5 @@
 /** The harness's errors. Each names its verdict, so that a runner can tell whose fault it was. */
-import { formatBacktrace, type Frame } from "./backtrace/backtrace.ts";
+import { formatBacktrace, type Frame } from "./backtrace/frame.ts";
 import { describeExit, type VmExit } from "./exit.ts";
 import { formatMoment } from "./format.ts";
 

@@ -2,24 +2,15 @@
  * How a vCPU got to where it stands: the chain of calls, across exceptions and system calls into user code. Only
  * memory is read. Whatever the guest's stack holds, the walk ends: frames are counted, and none comes twice.
  */
-import { type CodePlace, formatPlace, type Symbolizer } from "../symbols/symbolizer.ts";
+import type { Symbolizer } from "../symbols/symbolizer.ts";
 import { BootwrightError, InputError } from "../errors.ts";
 import { arm64 } from "./arm64.ts";
+import type { Frame } from "./frame.ts";
 import { riscv64 } from "./riscv64.ts";
 import type { RegisterSource, StackMemory, UnwindContext, Unwinder, UnwindFrame } from "./unwinder.ts";
 import { x86_64 } from "./x86_64.ts";
 
-/** One frame of a backtrace. */
-export interface Frame extends Partial<CodePlace> {
-  /** The innermost frame's program counter, or where the call made from this one returns to. */
-  readonly pc: bigint;
-  /** Stack pointer, or the nearest value known to lie in this frame. */
-  readonly sp: bigint;
-  /** Whose code it is. */
-  readonly mode: "kernel" | "user";
-  /** Whether `pc` is where a call returns to; else the vCPU stands there, or was interrupted there. */
-  readonly called: boolean;
-}
+export type { Frame };
 
 /** What a backtrace may be told. */
 export interface BacktraceOptions {
@@ -91,16 +82,6 @@ export function backtraceFrom(
     frame = caller(frame, context);
   }
   return frames;
-}
-
-/** A backtrace as lines for a report: `#0 do_idle+0x1c/0x200 kernel/sched/idle.c:263`. */
-export function formatBacktrace(frames: readonly Frame[]): string[] {
-  return frames.map(({ pc, mode, symbol, offset, size, file, line }, i) => {
-    const where = symbol === undefined
-      ? `0x${pc.toString(16)}`
-      : formatPlace({ symbol, offset: offset ?? 0, size: size ?? 0, file, line });
-    return `#${i} ${where}${mode === "user" ? " (user)" : ""}`;
-  });
 }
 
 function unwinder(arch: string): Unwinder {

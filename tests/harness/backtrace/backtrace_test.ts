@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { backtrace, backtraceFrom, formatBacktrace } from "../../../harness/backtrace/backtrace.ts";
+import { backtrace, backtraceFrom } from "../../../harness/backtrace/backtrace.ts";
+import { formatBacktrace } from "../../../harness/backtrace/frame.ts";
 import { InputError } from "../../../harness/errors.ts";
 import { Symbolizer } from "../../../harness/symbols/symbolizer.ts";
 import { symbolTable } from "../../../harness/symbols/symbol_table_builder.ts";

@@ -6,7 +6,8 @@
  * interrupt of a program (x86_64).
  */
 import { assert, assertEquals } from "@std/assert";
-import { backtrace, formatBacktrace } from "../../../harness/backtrace/backtrace.ts";
+import { backtrace } from "../../../harness/backtrace/backtrace.ts";
+import { formatBacktrace } from "../../../harness/backtrace/frame.ts";
 import { Symbolizer } from "../../../harness/symbols/symbolizer.ts";
 import { symbolTable } from "../../../harness/symbols/symbol_table_builder.ts";
 import { FakeCpu, SparseMemory } from "./_guest.ts";
