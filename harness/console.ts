@@ -96,6 +96,8 @@ export interface ConsoleOptions {
 
 /** Guest time without output after which a match that might have grown is taken as it is. */
 const QUIET_NS = 10_000_000;
+/** The same where guest time is real, and a slow host lets the guest print slowly. */
+const REAL_QUIET_NS = 500_000_000;
 /** Longest line told to {@linkcode ConsoleHost.line}; of a longer one, the end. */
 const MAX_LINE = 8192;
 const LINE_FEED = 0x0a;
@@ -470,7 +472,9 @@ export class Console {
 
   /** An open match is settled for when nothing more comes. */
   #awaitQuiet(): void {
-    if (this.#matcher?.open) this.#quiet.arm(this.#host.driver.machine.clock.nowNs + QUIET_NS);
+    if (!this.#matcher?.open) return;
+    const { engine, machine } = this.#host.driver;
+    this.#quiet.arm(machine.clock.nowNs + (engine.deterministic ? QUIET_NS : REAL_QUIET_NS));
   }
 
   #found(found: PatternMatch | undefined): void {

@@ -137,7 +137,7 @@ export function checkState(state: KvmMachineState, target: StateTarget): void {
 /** Feature words, and bits of them that are not the host's to give. */
 const FEATURE_WORDS:
   readonly (readonly [leaf: number, index: number, output: keyof CpuidEntry, own: number])[] = [
-    [0x1, 0, "ecx", 1 << 24 | 1 << 27], // TSC deadline, OSXSAVE
+    [0x1, 0, "ecx", 1 << 24 | 1 << 27 | 1 << 31], // TSC deadline, OSXSAVE, under a hypervisor
     [0x1, 0, "edx", 1 << 28], // several cores
     [0x7, 0, "ebx", 0],
     [0x7, 0, "ecx", 1 << 4], // OSPKE
