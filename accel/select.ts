@@ -135,11 +135,11 @@ export async function translatorObstacle(): Promise<string | undefined> {
 }
 
 async function translator(): Promise<EngineSelection> {
-  const [{ mappedMemory }, { DbtEngine }] = await Promise.all([
+  const [{ sharedMemory }, { DbtEngine }] = await Promise.all([
     import("./ffi/memory.ts"),
     import("./dbt/engine.ts"),
   ]);
-  return { memory: mappedMemory, notice: undefined, create: (machine) => new DbtEngine(machine) };
+  return { memory: sharedMemory, notice: undefined, create: (machine) => new DbtEngine(machine) };
 }
 
 async function interpreter(notice: string | undefined): Promise<EngineSelection> {

@@ -104,6 +104,18 @@ export interface SoftwareVcpu extends Vcpu {
   collectHostFlags: () => number;
   /** Guards store translations to a RAM page in the TLBs (TLB_GUARDED): it now holds translated code. */
   dropStoreTranslations(ramPage: number): void;
+  /** The mirror of its data translations, if an engine has made one. */
+  mirror: TranslationMirror | undefined;
+  /** High half of the virtual address of the last load or store that was interpreted. */
+  readonly lastAccessHi: number;
+}
+
+/** What shows pages because the TLB leads to them (see STATE_MIRRORED). */
+export interface TranslationMirror {
+  /** Hides the page of an entry (by its number) that the mirror shows. */
+  hide(entry: number): void;
+  /** Hides all pages. */
+  hideAll(): void;
 }
 
 /** A way that execution was seen to go: where its instructions are in their page, in the order of execution. */
@@ -115,6 +127,19 @@ export interface Trace {
   next: number;
 }
 
+/** What is known of a page's code from execution. */
+export interface TranslationHints {
+  /**
+   * The way to follow, with side exits wherever execution may go another way; the block ends with a jump to what
+   * follows. A block that ends otherwise could not follow it.
+   */
+  readonly trace?: Trace;
+  /** Offsets in the page that a block which follows no trace ends before, so that what is there is one of its own. */
+  readonly stops?: ReadonlySet<number>;
+  /** By offset in the page, halved: REACHES_* of the instruction there. */
+  readonly reach?: Uint8Array;
+}
+
 /** The ISA's front end to the translator. */
 export interface FrontEnd {
   /**
@@ -122,19 +147,13 @@ export interface FrontEnd {
    * at `ramOffset`. Takes no instruction that reaches outside of the page. `ir.begin()` was called. The
    * block always ends with a terminating op; after `maxInstructions` it is a jump to what follows.
    * Sets {@linkcode FrontEnd.endOffset}.
-   *
-   * @param stops Offsets in the page that the block ends before, so that what follows is a block of its own.
-   *
-   * With a trace, the block follows it instead, with side exits wherever execution may go another way, and
-   * ends with a jump to what follows; a block that ends otherwise could not follow the trace.
    */
   translate(
     vcpu: SoftwareVcpu,
     ramOffset: number,
     maxInstructions: number,
     ir: Ir,
-    trace?: Trace,
-    stops?: ReadonlySet<number>,
+    hints?: TranslationHints,
   ): void;
   /** First RAM offset the last block was taken from (possibly below its entry). */
   readonly startOffset: number;

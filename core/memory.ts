@@ -14,6 +14,26 @@ export interface HostPages {
   readonly address: number;
   /** Gives the pages back. The buffer must not be touched afterwards. */
   free(): void;
+  /**
+   * Reserves a span of host addresses in which single pages of this memory can be shown again. There is none
+   * where the host cannot do that; undefined where it refuses so large a span.
+   */
+  openWindow?(bytes: number): PageWindow | undefined;
+}
+
+/** Host addresses, none of which is accessible but where a page of some memory is shown. */
+export interface PageWindow {
+  /** Host virtual address of the first byte. */
+  readonly address: number;
+  /**
+   * Shows the page at byte `offset` of the memory at host address `at`, both multiples of the page size, in place
+   * of what was there. False when the host refuses; nothing is there then.
+   */
+  show(at: number, offset: number, writable: boolean): boolean;
+  /** Shows nothing any more in the given bytes from a host address. */
+  hide(at: number, bytes: number): void;
+  /** Gives the addresses back. */
+  free(): void;
 }
 
 /** Where a machine's memory comes from. */
@@ -24,6 +44,12 @@ export interface HostMemory {
    * @throws {MemoryError} when the host refuses.
    */
   allocate(bytes: number): HostPages;
+  /**
+   * Allocates zeroed pages that may have {@linkcode HostPages.openWindow}, where that makes a difference.
+   *
+   * @throws {MemoryError} when the host refuses.
+   */
+  allocateShared?(bytes: number): HostPages;
 }
 
 /** The host could not provide memory for the guest. */
@@ -76,7 +102,7 @@ export class GuestRam {
    * @param size Bytes; a multiple of the page size.
    */
   constructor(host: HostMemory, readonly base: number, readonly size: number) {
-    this.#pages = host.allocate(size);
+    this.#pages = host.allocateShared?.(size) ?? host.allocate(size);
     this.#codePages = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
     this.u8 = new Uint8Array(this.#pages.buffer, 0, size);
     this.i32 = new Int32Array(this.#pages.buffer, 0, size / 4);
@@ -131,6 +157,11 @@ export class GuestRam {
     }
     const offset = address - this.base;
     return this.u8.slice(offset, offset + length);
+  }
+
+  /** A window onto RAM; see {@linkcode HostPages.openWindow}. */
+  openWindow(bytes: number): PageWindow | undefined {
+    return this.#pages.openWindow?.(bytes);
   }
 
   /** Gives the pages back to the host. */

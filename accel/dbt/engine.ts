@@ -17,6 +17,7 @@ import {
   EXIT_LEAVE,
   EXIT_LINK,
   EXIT_LOOKUP,
+  EXIT_MIRROR,
   EXIT_SITE,
 } from "../../core/translator/backend.ts";
 import { BlockCache } from "../../core/translator/block_cache.ts";
@@ -24,12 +25,14 @@ import { X64Backend } from "../../core/translator/host/x64/backend.ts";
 import { Ir } from "../../core/translator/ir.ts";
 import {
   JUMP_CACHE_BITS,
+  MIRRORED_INDEX,
   STATE_BUDGET,
   STATE_CELL_MISSES,
   STATE_ENTRY,
   STATE_EPOCH_CONTEXT,
   STATE_EXIT_ARG,
   STATE_EXIT_REASON,
+  STATE_FAULT_TABLE,
   STATE_HOST_FP_CONTROL,
   STATE_HOST_FP_DEFAULT,
   STATE_JUMP_CACHE,
@@ -42,11 +45,15 @@ import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
 import { allocateCode, nativeEntry } from "../ffi/memory.ts";
+import { type Mirror, openMirrors } from "./mirror.ts";
 
 const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
+
+/** Samples are this many times as rare where execution is found in code that is known to be hot. */
+const RAREST_SAMPLES = 8;
 
 /** Every so many translations one is timed. */
 const TIMED_EVERY = 8;
@@ -58,7 +65,7 @@ const FIRST_EPOCH = 1 << 8;
 
 /** How eagerly the translator works. It changes nothing a guest can see. */
 export interface DbtOptions extends Eagerness {
-  /** Code is left at least every so many instructions, to see where it is. @default 500000 */
+  /** Code is left at least every so many instructions, to see where it is. @default 100000 */
   readonly sampleInstructions?: number;
   /** Bytes of memory for generated code; when it is full, all code is thrown away. @default 96 MiB */
   readonly codeBytes?: number;
@@ -76,9 +83,14 @@ export class DbtEngine implements CountingEngine {
   readonly #blocks: BlockCache;
   readonly #enter: (() => void)[] = [];
   readonly #sampleInstructions: number;
+  /** The same for now. */
+  #sampleAfter: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
   readonly #hotCode: HotCode;
+  /** By vCPU; empty where the host cannot have them. */
+  readonly #mirrors: readonly Mirror[];
+  #mirrorFaults = 0;
   #translated = 0;
   #translatedInstructions = 0;
   // Processor time of some translations: reading the clock costs as much as an instruction's translation.
@@ -109,7 +121,7 @@ export class DbtEngine implements CountingEngine {
     const vcpus = machine.vcpus as readonly SoftwareVcpu[];
     this.#machine = machine;
     this.#vcpus = vcpus;
-    this.#sampleInstructions = options.sampleInstructions ?? 500_000;
+    this.#sampleInstructions = this.#sampleAfter = options.sampleInstructions ?? 100_000;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
@@ -132,12 +144,15 @@ export class DbtEngine implements CountingEngine {
       emptyJumpCache(state);
       state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControl;
       state[STATE_HOST_FP_DEFAULT >> 2] = this.#backend.fpControl;
+      state[STATE_FAULT_TABLE >> 2] = this.#backend.faultTable;
       vcpu.collectHostFlags = () => {
         const flags = this.#backend.fpFlags(state[STATE_HOST_FP_CONTROL >> 2]);
         state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControl;
         return flags;
       };
     }
+    this.#mirrors = openMirrors(vcpus, machine.ram);
+    this.#hotCode.hasMirror = this.#mirrors.length > 0;
     machine.ram.onCodeWrite = (offset, size) => this.#codeWritten(offset, size);
     machine.debug.onBreakpointChange = (lo, hi) => this.#breakpointChanged(lo, hi);
     machine.debug.onWatchedPagesChange = () => this.#clear();
@@ -163,7 +178,7 @@ export class DbtEngine implements CountingEngine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      this.#runCode(vcpu, enter, Math.min(left, this.#sampleInstructions), left);
+      this.#runCode(vcpu, enter, Math.min(left, this.#sampleAfter), left);
     }
   }
 
@@ -213,9 +228,10 @@ export class DbtEngine implements CountingEngine {
           state[PC_HI] = blocks.pcHi[argument];
           clock.instructions += budget - left;
           if (allowed === budget) this.#interpret(vcpu, left);
-          else this.#hotCode.sample(vcpu, argument, allowed - budget + left);
+          else this.#sample(vcpu, argument, allowed - budget + left);
           return;
         }
+        case EXIT_MIRROR:
         case EXIT_SITE: {
           exits.storeDirty(argument, state);
           const block = exits.siteBlock(argument);
@@ -224,7 +240,9 @@ export class DbtEngine implements CountingEngine {
           state[PC_LO] = low | 0;
           state[PC_HI] = (blocks.pcHi[block] + Math.floor(low / 0x100000000)) | 0;
           clock.instructions += budget - left;
+          const clears = this.#clears;
           this.#interpretSite(vcpu, exits.siteAlways(argument));
+          if (reason === EXIT_MIRROR && clears === this.#clears) this.#mirrorFault(vcpu, argument);
           return;
         }
         case EXIT_LOOKUP:
@@ -234,6 +252,24 @@ export class DbtEngine implements CountingEngine {
         default:
           throw new Error(`generated code returned with unknown reason ${reason}`);
       }
+    }
+  }
+
+  /** The budget of a run ended at the entry of a block, while there are instructions left to run. */
+  #sample(vcpu: SoftwareVcpu, block: number, left: number): void {
+    const isMirrored = (this.#blocks.context[block] & 3) === MIRRORED_INDEX;
+    // Where nothing is new it is enough to look now and then.
+    this.#sampleAfter = this.#hotCode.sample(vcpu, block, left)
+      ? this.#sampleInstructions
+      : Math.min(2 * this.#sampleAfter, RAREST_SAMPLES * this.#sampleInstructions);
+    if (isMirrored) this.#mirrors[vcpu.index]?.sampled();
+  }
+
+  /** An access by the mirror, the one at an exit site, found no page; the interpreter has made it. */
+  #mirrorFault(vcpu: SoftwareVcpu, site: number): void {
+    this.#mirrorFaults++;
+    if (this.#mirrors[vcpu.index].fault(site)) {
+      this.#hotCode.withoutMirror(this.#backend.exits.siteBlock(site));
     }
   }
 
@@ -276,11 +312,13 @@ export class DbtEngine implements CountingEngine {
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context & 255, frontEnd, ram);
-    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL : EMIT_CAREFUL;
+    const effort = context < CAREFUL_CONTEXT
+      ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
+      : EMIT_CAREFUL;
     const timed = this.#translated % TIMED_EVERY === 0;
     const started = timed ? this.#cpuMs() : 0;
     ir.begin(context & 255);
-    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, undefined, this.#hotCode.headsIn(offset));
+    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, this.#hotCode.hintsAt(offset));
     let code = backend.emit(blocks.next, pcLo, pcHi, effort);
     if (code === 0) {
       this.#clear();
@@ -363,6 +401,7 @@ export class DbtEngine implements CountingEngine {
     this.#backend.clear();
     this.#blocks.clear();
     this.#hotCode.clear();
+    for (const mirror of this.#mirrors) mirror.forgetCode();
     ram.codePages.fill(0);
     for (const v of vcpus) {
       emptyJumpCache(v.state);
@@ -380,6 +419,7 @@ export class DbtEngine implements CountingEngine {
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
       entries: this.#entries,
+      ...(this.#hotCode.hasMirror && { mirrorFaults: this.#mirrorFaults }),
       exitsBudget: this.#exits[EXIT_BUDGET],
       ...this.#sites,
       exitsLink: this.#exits[EXIT_LINK],
@@ -402,6 +442,8 @@ export class DbtEngine implements CountingEngine {
   }
 
   dispose(): void {
+    for (const mirror of this.#mirrors) mirror.free();
+    for (const vcpu of this.#vcpus) vcpu.mirror = undefined;
     this.#code.free();
     this.#data.free();
     this.#cpuMs[Symbol.dispose]();

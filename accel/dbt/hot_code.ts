@@ -6,9 +6,9 @@
  * traces that begin at the heads of loops and where other traces are often left, and that jump to each other with
  * registers loaded (see `region.ts` of the host backend).
  */
-import type { FrontEnd, MachineContext, SoftwareVcpu, Trace } from "../../core/isa.ts";
+import type { FrontEnd, MachineContext, SoftwareVcpu, Trace, TranslationHints } from "../../core/isa.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
-import { type Backend, CAREFUL_CONTEXT, EMIT_HOT } from "../../core/translator/backend.ts";
+import { type Backend, CAREFUL_CONTEXT, EMIT_HOT, EMIT_MIRRORED } from "../../core/translator/backend.ts";
 import { type BlockCache, MAX_BLOCKS } from "../../core/translator/block_cache.ts";
 import {
   type Ir,
@@ -17,10 +17,13 @@ import {
   OP_FGET,
   OP_INSN,
   OP_JUMP,
+  REACHES_FAR,
+  REACHES_NEAR,
 } from "../../core/translator/ir.ts";
-import { STATE_PC } from "../../core/translator/layout.ts";
+import { MIRRORED_INDEX, STATE_PC } from "../../core/translator/layout.ts";
 import { Profile } from "../../core/translator/profile.ts";
 import { SlotUse } from "../../core/translator/slot_use.ts";
+import { Mirror } from "./mirror.ts";
 
 /** Instructions that are watched, unless told otherwise. */
 const WATCHED = 1024;
@@ -34,7 +37,7 @@ const ENOUGH = 40;
 const MOST_TRACES = 24;
 const MOST_INSTRUCTIONS = 1200;
 /** Slots a region carries in registers, at most. */
-const MOST_CARRIED = 7;
+const MOST_CARRIED = 8;
 /** A loop that is left in more than this part of its rounds is a short one. */
 const SHORT_LOOP = 0.08;
 /** Most attempts at finding out which slots hold numbers of 32 bits. */
@@ -46,6 +49,8 @@ const FIRST_LOOK = 4;
 const LAST_LOOK = 8;
 /** What counts as rare when few instructions are watched. */
 const LEAST_TIMES = 2;
+/** Most heads that are remembered because the mirror failed there. */
+const MOST_UNMIRRORED = 1024;
 /** In place of a number of samples: the block is a long loop's trace. */
 const LOOP = 255;
 /** In place of a number of samples: the block is a part of a region. */
@@ -97,10 +102,21 @@ export interface NewBlock {
   readonly to: number;
 }
 
+/** What is known of a page in which hot code was found. */
+class HotPage implements TranslationHints {
+  /** Offsets of the heads of hot code. */
+  readonly stops: Set<number> = new Set();
+  readonly reach: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
+}
+
 /** Finds hot code and translates it again. */
 export class HotCode {
   /** Traces installed. */
   traces = 0;
+  /** Whether data of hot code can be reached by the mirror. */
+  hasMirror = false;
+  /** RAM offsets of blocks whose accesses the mirror cannot make. */
+  readonly #unmirrored = new Set<number>();
   /** Samples seen per block, up to {@linkcode LAST_LOOK}. */
   readonly #samples = new Uint8Array(MAX_BLOCKS);
   /** The region a block is a part of. */
@@ -108,8 +124,8 @@ export class HotCode {
   #lastRegion = 0;
   /** How often a region was built that the block is the first of. */
   readonly #builds = new Uint8Array(MAX_BLOCKS);
-  /** By RAM offset of the page: where its hot code begins. */
-  readonly #heads = new Map<number, Set<number>>();
+  /** By RAM offset. */
+  readonly #pages = new Map<number, HotPage>();
   readonly #profile = new Profile();
   readonly #use = new SlotUse();
   readonly #watched: number;
@@ -125,19 +141,40 @@ export class HotCode {
     this.#firstLook = eagerness.firstLook ?? FIRST_LOOK;
   }
 
-  /** Offsets in a page where hot code begins, given any RAM offset in it. */
-  headsIn(offset: number): ReadonlySet<number> | undefined {
-    return this.#heads.get(Math.floor(offset / PAGE_SIZE) * PAGE_SIZE);
+  /** What is known of the page with a RAM offset. */
+  hintsAt(offset: number): TranslationHints | undefined {
+    return this.#pages.get(startOfPage(offset));
   }
 
   /** A page holds no code any more. */
   forgetPage(offset: number): void {
-    this.#heads.delete(Math.floor(offset / PAGE_SIZE) * PAGE_SIZE);
+    this.#pages.delete(startOfPage(offset));
   }
 
   /** All code was thrown away. */
   clear(): void {
-    this.#heads.clear();
+    this.#pages.clear();
+    this.#unmirrored.clear();
+  }
+
+  /** Drops a block, and those of its region, whose accesses the mirror fails at: the next ones will do without. */
+  withoutMirror(block: number): void {
+    const { blocks } = this.unit;
+    const offset = blocks.offset[block], region = this.#region[block];
+    if (this.#unmirrored.size >= MOST_UNMIRRORED) this.#unmirrored.clear();
+    this.#unmirrored.add(offset);
+    const isHot = this.#samples[block] >= REGION;
+    const goes = (b: number) =>
+      b === block || isHot && this.#samples[b] >= REGION && this.#region[b] === region;
+    this.unit.drop(startOfPage(offset), PAGE_SIZE, (b) => !goes(b));
+  }
+
+  /** EMIT_MIRRORED if blocks of a context at the given RAM offsets are to reach their data by the mirror, or 0. */
+  mirroring(context: number, offsets: readonly number[]): number {
+    if (!this.hasMirror || (context & 3) !== MIRRORED_INDEX || !this.#pages.has(startOfPage(offsets[0]))) {
+      return 0;
+    }
+    return offsets.some((offset) => this.#unmirrored.has(offset)) ? 0 : EMIT_MIRRORED;
   }
 
   /** A block was translated that follows no trace. */
@@ -145,19 +182,35 @@ export class HotCode {
     this.#samples[block] = this.#builds[block] = 0;
   }
 
-  /** The vCPU was found at the entry of a block, with `left` instructions still to run. */
-  sample(vcpu: SoftwareVcpu, block: number, left: number): void {
+  /**
+   * The vCPU was found at the entry of a block, with `left` instructions still to run.
+   *
+   * @returns Whether something may come of it, now or when the block is found again.
+   */
+  sample(vcpu: SoftwareVcpu, block: number, left: number): boolean {
     const samples = this.#samples, { blocks } = this.unit;
-    if (samples[block] >= LAST_LOOK || left < LEAST_WATCHED * this.#watched) return;
-    if (blocks.context[block] >= CAREFUL_CONTEXT) return;
+    if (samples[block] >= LAST_LOOK || blocks.context[block] >= CAREFUL_CONTEXT) return false;
+    if (left < LEAST_WATCHED * this.#watched) return true;
     const seen = ++samples[block];
-    if (seen !== this.#firstLook && seen !== LAST_LOOK) return;
+    if (seen === this.#firstLook || seen === LAST_LOOK) this.#look(vcpu, block, left);
+    return true;
+  }
+
+  /** Watches what execution does from a block on, and translates it again. */
+  #look(vcpu: SoftwareVcpu, block: number, left: number): void {
+    const { blocks } = this.unit;
     this.#pcPage = blocks.pcLo[block] & -PAGE_SIZE;
     this.#pcHi = blocks.pcHi[block];
-    this.#offset = Math.floor(blocks.offset[block] / PAGE_SIZE) * PAGE_SIZE;
+    this.#offset = startOfPage(blocks.offset[block]);
     this.#context = blocks.context[block];
-    this.#watch(vcpu, Math.min(left, this.#watched));
+    const isNew = !this.#pages.has(this.#offset);
+    const page = this.#pageAt(this.#offset);
+    this.#watch(vcpu, Math.min(left, this.#watched), page.reach);
     if (blocks.code[block] === 0) return;
+    // Translated anew, its other blocks reach their data by the mirror too.
+    if (isNew && this.hasMirror) {
+      this.unit.drop(this.#offset, PAGE_SIZE, (other) => other === block || this.#samples[other] >= REGION);
+    }
     // The front end takes the page's address from the pc.
     const { state } = vcpu;
     const pcLo = state[PC_LO], pcHi = state[PC_HI];
@@ -168,18 +221,27 @@ export class HotCode {
     state[PC_HI] = pcHi;
   }
 
-  /** Interprets some instructions and notes where they are. */
-  #watch(vcpu: SoftwareVcpu, instructions: number): void {
+  #pageAt(offset: number): HotPage {
+    let page = this.#pages.get(offset);
+    if (page === undefined) this.#pages.set(offset, page = new HotPage());
+    return page;
+  }
+
+  /** Interprets some instructions and notes where they are, and in `reach` what they reach. */
+  #watch(vcpu: SoftwareVcpu, instructions: number, reach: Uint8Array): void {
     const { state } = vcpu;
     const { control, clock } = this.unit.machine;
     const profile = this.#profile;
     profile.clear();
     for (let i = 0; i < instructions; i++) {
       const at = state[PC_LO], before = clock.instructions;
-      if (state[PC_HI] === this.#pcHi && (at & -PAGE_SIZE) === this.#pcPage) {
-        profile.add(at & (PAGE_SIZE - 1));
-      } else profile.leave();
+      const isHere = state[PC_HI] === this.#pcHi && (at & -PAGE_SIZE) === this.#pcPage;
+      if (isHere) profile.add(at & (PAGE_SIZE - 1));
+      else profile.leave();
       this.unit.interpret(vcpu, 1);
+      if (isHere) {
+        reach[(at & (PAGE_SIZE - 1)) >> 1] = Mirror.isFar(vcpu.lastAccessHi) ? REACHES_FAR : REACHES_NEAR;
+      }
       if (clock.instructions === before) return; // a debugger stops it
       if (control.yield || clock.deadlineMoved || vcpu.context() !== this.#context) return;
     }
@@ -226,7 +288,8 @@ export class HotCode {
     ir.traced = true;
     ir.assumeSigned(signed);
     for (const slot of slots) ir.get(slot);
-    frontEnd.translate(vcpu, this.#offset + trace.offsets[0], MAX_TRACE, ir, trace);
+    const { reach } = this.#pageAt(this.#offset);
+    frontEnd.translate(vcpu, this.#offset + trace.offsets[0], MAX_TRACE, ir, { trace, reach });
   }
 
   /** How often execution went another way than the block in the IR. */
@@ -248,8 +311,10 @@ export class HotCode {
     const last = ir.length - 1;
     if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== this.#pcHi) return false;
     if (this.#timesLeft() > SHORT_LOOP * this.#profile.count(offset)) return false;
-    if (!blocks.hasRoom() || !ir.has(OP_FGET) && !backend.streams()) return false;
-    const code = backend.emit(blocks.next, pcLo, this.#pcHi, EMIT_HOT);
+    const mirroring = this.mirroring(this.#context, [this.#offset + offset]);
+    if (!blocks.hasRoom()) return false;
+    if (mirroring === 0 && !ir.has(OP_FGET) && !backend.streams()) return false;
+    const code = backend.emit(blocks.next, pcLo, this.#pcHi, EMIT_HOT | mirroring);
     if (code === 0) return false;
     const { startOffset: from, endOffset: to } = frontEnd;
     this.#replace([this.#newBlock(offset, code, ir.instructions, from, to)], LOOP);
@@ -318,12 +383,18 @@ export class HotCode {
     const set = slots.map((slot) => use.isSet(slot));
     const signed = this.#signedSlots(vcpu, traces);
     const pcs = traces.map(({ offsets }) => this.#pcPage | offsets[0]);
+    const mirroring = this.mirroring(this.#context, traces.map(({ offsets }) => this.#offset + offsets[0]));
     backend.beginRegion(pcs, slots, set);
     const added: NewBlock[] = [];
     for (const trace of traces) {
       const offset = trace.offsets[0];
       this.#translate(vcpu, trace, slots, signed);
-      const code = backend.emit(blocks.next + added.length, this.#pcPage | offset, this.#pcHi, EMIT_HOT);
+      const code = backend.emit(
+        blocks.next + added.length,
+        this.#pcPage | offset,
+        this.#pcHi,
+        EMIT_HOT | mirroring,
+      );
       if (code === 0) break;
       added.push(this.#newBlock(offset, code, ir.instructions, from, to));
     }
@@ -380,9 +451,8 @@ export class HotCode {
     // What goes through the new blocks' heads by itself shall end there when it is translated again.
     const { from, to } = added[0];
     unit.drop(from, to - from, (block) => this.#samples[block] >= REGION);
-    let heads = this.#heads.get(this.#offset);
-    if (heads === undefined) this.#heads.set(this.#offset, heads = new Set());
-    for (const { offset } of added) heads.add(offset - this.#offset);
+    const { stops } = this.#pageAt(this.#offset);
+    for (const { offset } of added) stops.add(offset - this.#offset);
     unit.beginEpoch();
     for (const block of added) {
       const number = unit.add(block);
@@ -392,4 +462,9 @@ export class HotCode {
     }
     this.traces += added.length;
   }
+}
+
+/** RAM offset of the page with an offset. */
+function startOfPage(offset: number): number {
+  return Math.floor(offset / PAGE_SIZE) * PAGE_SIZE;
 }

@@ -1,30 +1,98 @@
 /** Host memory mapped through FFI: guest RAM and state that generated code can address. */
-import { type HostMemory, type HostPages, MemoryError } from "../../core/memory.ts";
+import {
+  type HostMemory,
+  type HostPages,
+  MemoryError,
+  PAGE_SIZE,
+  type PageWindow,
+} from "../../core/memory.ts";
 import { libc } from "./libc.ts";
 
 // Linux, <asm-generic/mman.h> and <asm/mman.h> (x86)
-const PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
-const MAP_PRIVATE = 0x02, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40, MAP_NORESERVE = 0x4000;
+const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
+const MAP_SHARED = 0x01, MAP_PRIVATE = 0x02, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40;
+const MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000;
+const MFD_CLOEXEC = 1;
 
-function map(bytes: number, prot: number, flags: number, what: string): HostPages {
-  const { mmap, munmap } = libc().symbols;
-  const pointer = mmap(0n, BigInt(bytes), prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0n);
+/** What mmap gives; undefined where it fails. */
+function tryMap(
+  at: number,
+  bytes: number,
+  prot: number,
+  flags: number,
+  file = -1,
+  offset = 0,
+): { readonly pointer: Deno.PointerObject; readonly address: number } | undefined {
+  const pointer = libc().symbols.mmap(BigInt(at), BigInt(bytes), prot, flags, file, BigInt(offset));
   const address = Number(Deno.UnsafePointer.value(pointer));
   // MAP_FAILED is -1, which arrives as 2^64 - 1.
-  if (pointer === null || address > 2 ** 52) {
-    throw new MemoryError(`The host refused ${bytes} bytes of ${what}.`);
-  }
+  return pointer === null || address > 2 ** 52 ? undefined : { pointer, address };
+}
+
+function map(bytes: number, prot: number, flags: number, what: string, file = -1): HostPages {
+  const mapped = tryMap(0, bytes, prot, flags, file);
+  if (mapped === undefined) throw new MemoryError(`The host refused ${bytes} bytes of ${what}.`);
+  const { pointer, address } = mapped;
   return {
     buffer: Deno.UnsafePointerView.getArrayBuffer(pointer, bytes),
     address,
-    free: () => void munmap(pointer, BigInt(bytes)),
+    free: () => void libc().symbols.munmap(pointer, BigInt(bytes)),
   };
 }
 
+const READ_WRITE = PROT_READ | PROT_WRITE;
+const ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+const GUEST_MEMORY = "memory for the guest";
+
 /** Zeroed pages with an address, from anonymous mappings. */
 export const mappedMemory: HostMemory = {
-  allocate: (bytes) => map(bytes, PROT_READ | PROT_WRITE, MAP_NORESERVE, "memory for the guest"),
+  allocate: (bytes) => map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
 };
+
+/** The same, with windows onto what is allocated to be shared, where the host has files in memory. */
+export const sharedMemory: HostMemory = {
+  ...mappedMemory,
+  allocateShared(bytes) {
+    const { memfd_create, ftruncate, close } = libc().symbols;
+    const file = memfd_create?.(new TextEncoder().encode("guest-ram\0"), MFD_CLOEXEC) ?? -1;
+    if (file < 0) return mappedMemory.allocate(bytes);
+    if (ftruncate(file, BigInt(bytes)) !== 0) {
+      close(file);
+      return mappedMemory.allocate(bytes);
+    }
+    const pages = map(bytes, READ_WRITE, MAP_SHARED | MAP_NORESERVE, GUEST_MEMORY, file);
+    return {
+      ...pages,
+      openWindow: (size) => openWindow(file, size),
+      free: () => {
+        pages.free();
+        close(file);
+      },
+    };
+  },
+};
+
+/** A window onto a file in memory: reserved addresses, over which its pages are mapped one by one. */
+function openWindow(file: number, bytes: number): PageWindow | undefined {
+  const reserved = tryMap(0, bytes, PROT_NONE, ANONYMOUS);
+  if (reserved === undefined) return undefined;
+  const hide = (at: number, size: number) => {
+    if (tryMap(at, size, PROT_NONE, ANONYMOUS | MAP_FIXED) === undefined) {
+      throw new MemoryError("The host refused to hide pages of the guest's memory.");
+    }
+  };
+  return {
+    address: reserved.address,
+    show(at, offset, writable) {
+      const prot = writable ? READ_WRITE : PROT_READ;
+      const shown = tryMap(at, PAGE_SIZE, prot, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, offset);
+      if (shown === undefined) hide(at, PAGE_SIZE);
+      return shown !== undefined;
+    },
+    hide,
+    free: () => void libc().symbols.munmap(reserved.pointer, BigInt(bytes)),
+  };
+}
 
 /**
  * Pages for generated code: readable, writable, executable, and below 2 GiB so that code addresses fit
@@ -35,8 +103,8 @@ export const mappedMemory: HostMemory = {
 export function allocateCode(bytes: number): HostPages {
   return map(
     bytes,
-    PROT_READ | PROT_WRITE | PROT_EXEC,
-    MAP_32BIT | MAP_NORESERVE,
+    READ_WRITE | PROT_EXEC,
+    ANONYMOUS | MAP_32BIT,
     "executable memory; use the interpreter engine on this host",
   );
 }

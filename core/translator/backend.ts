@@ -14,13 +14,18 @@ export const EXIT_LOOKUP = 4;
 /** The run loop should look around; the pc is in the state. */
 export const EXIT_LEAVE = 5;
 
+/** Like {@linkcode EXIT_SITE}: an access by the mirror found no page at STATE_MIRROR_FAULT. */
+export const EXIT_MIRROR = 6;
+
 // How much a backend makes of a block
 /** As usual. */
 export const EMIT_NORMAL = 0;
-/** It is worth to make much of it, if it is a loop. */
-export const EMIT_HOT = 1;
 /** Every memory access looks at the TLB for itself, whatever was seen before. */
-export const EMIT_CAREFUL = 2;
+export const EMIT_CAREFUL = 1;
+/** It is worth to make much of it, if it is a loop. */
+export const EMIT_HOT = 2;
+/** Added to the others: data are reached by the mirror (see `accel/dbt/mirror.ts`). */
+export const EMIT_MIRRORED = 4;
 /** Added to the context of blocks that are emitted carefully: they are led to by links alone. */
 export const CAREFUL_CONTEXT = 256;
 

@@ -27,11 +27,21 @@
 
 import { STATE_SLOTS } from "./layout.ts";
 
+/** Nobody knows where the data are that an instruction reaches. */
+export const REACHES_UNKNOWN = 0;
+/** It was seen to reach data in the near span of the mirror (see STATE_NEAR_ADDEND) last. */
+export const REACHES_NEAR = 1;
+/** It was seen to reach data in the far span last. */
+export const REACHES_FAR = 2;
+
 /** A value: the index of the op that defines it. */
 export type Value = number;
 
 // Structure
-/** Start of a guest instruction. a = number of instructions of this block before it; lo/hi = its pc. */
+/**
+ * Start of a guest instruction. a = number of instructions of this block before it; lo/hi = its pc; b = REACHES_*:
+ * where the data that it reaches, if any, are likely to be.
+ */
 export const OP_INSN = 1;
 /** 64-bit constant lo/hi. */
 export const OP_CONST = 2;
@@ -318,8 +328,8 @@ export class Ir {
   }
 
   /** Marks the start of the next guest instruction at the given pc. */
-  insn(pcLo: number, pcHi: number): void {
-    this.emit(OP_INSN, this.instructions++, 0, 0, 0, pcLo, pcHi);
+  insn(pcLo: number, pcHi: number, reach = REACHES_UNKNOWN): void {
+    this.emit(OP_INSN, this.instructions++, reach, 0, 0, pcLo, pcHi);
   }
 
   /** Whether there is room for another guest instruction, or for several. */

@@ -42,6 +42,23 @@ export const STATE_JUMP_CACHE_MISSES = 576;
 /** How often the cell of a direct jump to another page was empty or of another epoch (8 bytes). */
 export const STATE_CELL_MISSES = 584;
 /**
+ * The mirror (see `accel/dbt/mirror.ts`), which lets generated code reach data without a look at the TLB. Two spans
+ * of virtual addresses of MMU index {@linkcode MIRRORED_INDEX} have one: the near one, which begins at 0, and the
+ * far one. Of each: what to add to a virtual address to get the host address its page is shown at, if it is (8
+ * bytes, modulo 2^64), and the span's size in bytes (8 bytes; 0: there is no mirror now).
+ */
+export const STATE_NEAR_ADDEND = 592;
+/** See {@linkcode STATE_NEAR_ADDEND}. */
+export const STATE_NEAR_SIZE = 600;
+/** See {@linkcode STATE_NEAR_ADDEND}. */
+export const STATE_FAR_ADDEND = 608;
+/** See {@linkcode STATE_NEAR_ADDEND}. */
+export const STATE_FAR_SIZE = 616;
+/** What to add to a virtual address to get its distance from the far span's beginning (8 bytes, modulo 2^64). */
+export const STATE_FAR_OFFSET = 624;
+/** Host address of the last access that found no page in the mirror (8 bytes). */
+export const STATE_MIRROR_FAULT = 632;
+/**
  * Host registers as generated code left them when it gave up in the middle of a block (16 integer, then 16
  * FP registers, eight bytes each): the engine writes what was not yet stored back into the state.
  */
@@ -59,6 +76,8 @@ export const MOST_STREAMS = 8;
  * when it is left. 0 at all other times.
  */
 export const STATE_BUDGET_ASIDE = 1008;
+/** Host address of the table of what faults may be led on to (8 bytes; the host backend's business; 0: none). */
+export const STATE_FAULT_TABLE = 1016;
 /** First of the ISA's system registers, eight bytes each. */
 export const STATE_SYSTEM = 1024;
 
@@ -105,6 +124,14 @@ export const STATE_SLOTS: number = STATE_TLB >> 3;
  */
 export const STATE_TLB_TOUCHED = STATE_TLB + MMU_INDEXES * 3 * TLB_TABLE_BYTES;
 
+/** The MMU index whose data translations have a mirror: by convention that of user programs. */
+export const MIRRORED_INDEX = 0;
+/**
+ * One byte per entry of the load and store tables of {@linkcode MIRRORED_INDEX}: not zero where the mirror shows
+ * the page of the load entry. Whoever is about to change either entry has the page hidden before.
+ */
+export const STATE_MIRRORED = STATE_TLB_TOUCHED + 256;
+
 /** Offset of a TLB table. */
 export function tlbTable(mmuIndex: number, kind: number): number {
   return STATE_TLB + (mmuIndex * 3 + kind) * TLB_TABLE_BYTES;
@@ -116,6 +143,6 @@ export const JUMP_CACHE_BITS = 12;
  * Jump cache: `{ virtual pc: 8 bytes, epoch and context: 4 bytes, code address: 4 bytes }` per entry,
  * indexed by `pc >> 1`.
  */
-export const STATE_JUMP_CACHE = STATE_TLB_TOUCHED + 256;
+export const STATE_JUMP_CACHE = STATE_MIRRORED + TLB_ENTRIES;
 /** Bytes of a whole state block, a multiple of the page size. */
 export const STATE_BYTES = (STATE_JUMP_CACHE + (16 << JUMP_CACHE_BITS) + 4095) & ~4095;

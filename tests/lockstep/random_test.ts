@@ -3,7 +3,7 @@
  * paging, code that changes and budgets of every size. BOOTWRIGHT_SEEDS=FIRST-LAST runs others than usual;
  * BOOTWRIGHT_SEEDS=SEED runs one, which is how a failure is looked at again.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { I_ILLEGAL, INSTRUCTIONS } from "../../core/decoder/riscv/encodings.ts";
 import { TRANSLATE } from "../../core/decoder/riscv/translate/table.ts";
 import { CoverageCounter } from "../support/coverage.ts";
@@ -39,6 +39,7 @@ Deno.test({
   ignore: !canTranslate,
   async fn(t) {
     using coverage = new CoverageCounter();
+    let mirrorFaults = 0;
     for (let first = FIRST; first <= LAST; first += BATCH) {
       using pair = await LockstepPair.create();
       coverage.translates(pair.translated.machine);
@@ -46,8 +47,12 @@ Deno.test({
         const found = pair.run(new RandomGuest(seed));
         if (found.length > 0) throw new Error(await report(seed, first, found));
       }
+      mirrorFaults += pair.translated.engine.statistics().mirrorFaults ?? Infinity; // no mirror on this host
     }
     if (LAST - FIRST < 1000) return;
+    await t.step("hot code of programs reached data by the mirror, where there can be one", () => {
+      assert(mirrorFaults > 100, `${mirrorFaults} faults`);
+    });
     await t.step("every instruction was executed, and as generated code where there is a translation", () => {
       const missed = INSTRUCTIONS.filter((row, id) =>
         coverage.executed(row) === 0 || TRANSLATE[id] !== UNTRANSLATED && coverage.native(row) <= 0

@@ -1,7 +1,7 @@
 /** Machines that run the same guest under each engine. */
 import { DbtEngine, type DbtOptions } from "../../accel/dbt/engine.ts";
 import type { Engine } from "../../accel/engine.ts";
-import { mappedMemory } from "../../accel/ffi/memory.ts";
+import { sharedMemory } from "../../accel/ffi/memory.ts";
 import { InterpreterEngine } from "../../accel/interpreter/engine.ts";
 import type { Board } from "../../core/boards/board.ts";
 import { createVirtRiscv64, type VirtRiscv64Options } from "../../core/boards/virt_riscv64.ts";
@@ -89,7 +89,7 @@ export async function guestMachine(
   options: Omit<VirtRiscv64Options, "memory">,
   dbt?: DbtOptions,
 ): Promise<GuestMachine> {
-  const board = await createVirtRiscv64({ ...options, memory: mappedMemory });
+  const board = await createVirtRiscv64({ ...options, memory: sharedMemory });
   return new GuestMachine(
     board,
     engine === "dbt" ? new DbtEngine(board.machine, dbt) : new InterpreterEngine(),

@@ -24,6 +24,7 @@ import {
   DATA_PAGES,
   DEVICE_REGISTERS,
   DEVICES,
+  FAR,
   HUGE,
   LANDING_COUNT,
   LANDINGS,
@@ -95,6 +96,8 @@ export const SETTINGS: readonly Setting[] = [
   mode("all modes, Sv39", [PRIV_U, PRIV_S, PRIV_M], 8),
   mode("S- and U-mode, Sv48", [PRIV_S, PRIV_U], 9),
   mode("S- and U-mode, Sv57", [PRIV_S, PRIV_U], 10),
+  mode("U-mode, Sv48", [PRIV_U], 9),
+  mode("U- and S-mode, Sv57", [PRIV_U, PRIV_S], 10),
 ];
 
 const ending = (pattern: RegExp) => INSTRUCTIONS.filter(([, bits]) => pattern.test(bits));
@@ -350,9 +353,13 @@ export class RandomGuest implements Shrinkable {
     for (let i = 0; i < 32; i++) hart.setRegister(`f${i}`, random.floatRegister());
     const page = () => DATA + PAGE_SIZE * random.below(DATA_PAGES);
     const paged = this.setting.paging !== 0;
-    set(SP, home + page() + 8 * random.below(512));
+    const far = () => this.setting.paging > 8 && random.oneIn(2) ? FAR : 0;
+    set(SP, far() + home + page() + 8 * random.below(512));
     set(8, home + page() + 8 * random.below(512));
-    set(9, (paged ? random.pick([USER, USER, LARGE, HUGE]) - RAM : 0) + page() + 8 * random.below(512));
+    set(
+      9,
+      far() + (paged ? random.pick([USER, USER, LARGE, HUGE]) - RAM : 0) + page() + 8 * random.below(512),
+    );
     set(18, home + page() - 8 + random.below(16));
     set(20, (random.oneIn(2) ? home : 0) + page() + random.below(16));
     for (const i of [1, 5]) set(i, this.#landing(random, random.pick(this.setting.modes)));

@@ -6,7 +6,7 @@
  *         +0x02000  handlers' data
  *
  * Under translation, RAM's start is mapped at its own address (for S-mode), at USER (in pages, as the case's
- * mode needs), at LARGE and HUGE (superpages); DEVICES shows the pages of devices.
+ * mode needs), at LARGE and HUGE (superpages); where addresses are long enough, FAR shows the same again; DEVICES shows the pages of devices.
  */
 import { PAGE_SIZE } from "../../core/memory.ts";
 import type { GuestRandom } from "./guest_random.ts";
@@ -36,6 +36,8 @@ export const USER = 0x4000_0000;
 export const LARGE = 0x4020_0000;
 export const DEVICES = 0x5000_0000;
 export const HUGE = 0xc000_0000;
+/** Added to an address: the same under Sv48 and Sv57, at the end of what programs use of their address space. */
+export const FAR = 255 * 2 ** 39;
 /** mtime, mtimecmp, msip, UART, clock, PLIC claim. */
 export const DEVICE_REGISTERS: readonly number[] = [
   ...[0x200_bff8, 0x200_4000, 0x200_0000],
@@ -162,7 +164,10 @@ export function writePageTables(view: DataView, paging: number, random: GuestRan
   const all = V | R | W | X | A | D;
 
   let root = 0;
-  for (let level = paging - 5; level > 3; level--, root += 8) pointer(root, 0, root + 8);
+  for (let level = paging - 5; level > 3; level--, root += 8) {
+    pointer(root, 0, root + 8);
+    if (level === 4) pointer(root, FAR / 2 ** 39, root + 8);
+  }
   pointer(root, HUGE / 2 ** 30 - 1, 3); // of RAM
   pte(root, HUGE / 2 ** 30, RAM, all | random.pick([0, U]));
   pointer(root, USER / 2 ** 30, 4);

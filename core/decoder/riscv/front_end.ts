@@ -7,7 +7,7 @@
  * does) each time before it executes the instruction.
  */
 import type { DebugPoints } from "../../debug/debug_points.ts";
-import type { FrontEnd, SoftwareVcpu, Trace } from "../../isa.ts";
+import type { FrontEnd, SoftwareVcpu, TranslationHints } from "../../isa.ts";
 import { type GuestRam, PAGE_SIZE } from "../../memory.ts";
 import { COND_NE, type Ir, OP_ADD64, OP_SHL64, OP_STATE_ADDRESS } from "../../translator/ir.ts";
 import { STATE_PC, TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_FETCH, tlbTable } from "../../translator/layout.ts";
@@ -42,8 +42,7 @@ export class RiscvFrontEnd implements FrontEnd {
     ramOffset: number,
     maxInstructions: number,
     ir: Ir,
-    trace?: Trace,
-    stops?: ReadonlySet<number>,
+    hints?: TranslationHints,
   ): void {
     const t = this.#translation;
     const parcels = this.#parcels;
@@ -56,8 +55,7 @@ export class RiscvFrontEnd implements FrontEnd {
       firstParcel: page / 2,
       entryOffset: ramOffset & OFFSET_MASK,
       maxInstructions,
-      trace,
-      stops,
+      hints,
       debug: this.debug,
     });
     while (!ir.ended) {

@@ -9,7 +9,13 @@
  * Instructions can end the loop or make an interrupt deliverable only by way of a trap, a CSR, a device or a
  * privileged instruction: those set `attention`, so that the loop tests one field per instruction.
  */
-import type { InterruptInputs, MachineContext, RegisterInfo, SoftwareVcpu } from "../../isa.ts";
+import type {
+  InterruptInputs,
+  MachineContext,
+  RegisterInfo,
+  SoftwareVcpu,
+  TranslationMirror,
+} from "../../isa.ts";
 import type { Timer } from "../../clock.ts";
 import type { InterruptLine } from "../../devices/device.ts";
 import {
@@ -322,6 +328,15 @@ export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInput
 
   deschedule(): void {
     this.state[S_RESERVED >> 2] = 0;
+  }
+
+  /** See {@linkcode SoftwareVcpu.mirror}. */
+  get mirror(): TranslationMirror | undefined {
+    return this.mmu.mirror;
+  }
+
+  set mirror(mirror: TranslationMirror | undefined) {
+    this.mmu.mirror = mirror;
   }
 
   /** See {@linkcode Mmu.flushAll}. */

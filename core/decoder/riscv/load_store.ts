@@ -30,6 +30,8 @@ export abstract class LoadStore {
   lo = 0;
   /** High half of the same. */
   hi = 0;
+  /** See {@linkcode SoftwareVcpu.lastAccessHi}. */
+  lastAccessHi = 0;
   /** Something happened after which the interpreter must look up from its instructions. */
   attention = false;
   /** The block's memory. */
@@ -77,6 +79,7 @@ export abstract class LoadStore {
   /** Loads `size` bytes, zero-extended, into `lo` and `hi`. False when it trapped. */
   load(lo: number, hi: number, size: number): boolean {
     const s = this.state;
+    this.lastAccessHi = hi;
     const entry = this.#loadTable + ((lo >>> 10) & ENTRY_MASK);
     if (s[entry] === (lo & -4096) && s[entry + 1] === hi && (lo & 4095) + size <= 4096) {
       this.#read((lo + s[entry + 2] - this.#hostLo) >>> 0, size);
@@ -88,6 +91,7 @@ export abstract class LoadStore {
   /** Stores the low `size` bytes of a value. False when it trapped. */
   store(lo: number, hi: number, size: number, valueLo: number, valueHi: number): boolean {
     const s = this.state;
+    this.lastAccessHi = hi;
     const entry = this.#storeTable + ((lo >>> 10) & ENTRY_MASK);
     if (s[entry] === (lo & -4096) && s[entry + 1] === hi && (lo & 4095) + size <= 4096) {
       this.#write((lo + s[entry + 2] - this.#hostLo) >>> 0, size, valueLo, valueHi);

@@ -8,12 +8,15 @@
  * Physical addresses are plain numbers; those beyond 2^53 lose low bits, but nothing is mapped there.
  */
 import type { DebugPoints } from "../../debug/debug_points.ts";
+import type { TranslationMirror } from "../../isa.ts";
 import type { GuestRam } from "../../memory.ts";
 import {
+  MIRRORED_INDEX,
   MMU_INDEXES,
   STATE_BYTES,
   STATE_EPOCH_CONTEXT,
   STATE_JUMP_CACHE,
+  STATE_MIRRORED,
   STATE_TLB,
   STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
@@ -84,6 +87,9 @@ export class Mmu {
    * `pageLo` is TLB_INVALID while there is none.
    */
   pageLo: number = TLB_INVALID;
+  /** See {@linkcode SoftwareVcpu.mirror}. */
+  mirror: TranslationMirror | undefined;
+  readonly #mirrored: Uint8Array;
   /** High half of that page's address. */
   pageHi = 0;
   /** RAM offset of that page. */
@@ -102,6 +108,7 @@ export class Mmu {
    */
   constructor(state: Int32Array, ram: GuestRam, pmp: Pmp, debug: DebugPoints) {
     this.#state = state;
+    this.#mirrored = new Uint8Array(state.buffer, state.byteOffset + STATE_MIRRORED, TLB_ENTRIES);
     this.#ram = ram;
     this.#pmp = pmp;
     this.#debug = debug;
@@ -224,8 +231,15 @@ export class Mmu {
     return (pte & PTE_R) !== 0 || (this.#state[S_MSTATUS >> 2] & MSTATUS_MXR) !== 0;
   }
 
+  /** The translation of data that an entry of a table holds is about to change. */
+  #unmirror(index: number, lo: number): void {
+    const number = lo >>> 12 & TLB_ENTRIES - 1;
+    if (index === MIRRORED_INDEX && this.#mirrored[number] !== 0) this.mirror!.hide(number);
+  }
+
   #fill(lo: number, hi: number, offset: number, kind: number, index: number, entry: number): void {
     const s = this.#state;
+    if (kind !== TLB_FETCH) this.#unmirror(index, lo);
     if (kind === TLB_FETCH) {
       if (s[entry] !== TLB_INVALID) this.#fetchDropped();
       s[entry + 2] = offset / 4096;
@@ -272,6 +286,7 @@ export class Mmu {
     for (let table = 0; table < 3 * MMU_INDEXES; table++) {
       const entry = entryOf(lo, STATE_TLB + table * TLB_TABLE_BYTES);
       if ((s[entry] & ~TLB_GUARDED) !== (lo & -4096) || s[entry + 1] !== hi) continue;
+      if (table % 3 !== TLB_FETCH) this.#unmirror(Math.floor(table / 3), lo);
       s[entry] = TLB_INVALID;
       s[entry + 1] = 0;
       if (table % 3 === TLB_FETCH) this.#fetchDropped();
@@ -288,7 +303,9 @@ export class Mmu {
         if (!(s[TOUCHED + 2 * table + (chunk >> 5)] >>> (chunk & 31) & 1)) continue;
         const first = chunkStart(table, chunk);
         for (let entry = first; entry < first + CHUNK_WORDS; entry += 4) {
-          if (s[entry] !== TLB_INVALID && (s[entry] + s[entry + 2] | 0) === host) s[entry] |= TLB_GUARDED;
+          if (s[entry] === TLB_INVALID || (s[entry] + s[entry + 2] | 0) !== host) continue;
+          this.#unmirror(index, s[entry]);
+          s[entry] |= TLB_GUARDED;
         }
       }
     }
@@ -305,6 +322,7 @@ export class Mmu {
       for (const kind of [TLB_LOAD, TLB_STORE]) {
         const entry = entryOf(lo, tlbTable(index, kind));
         if ((s[entry] & ~TLB_GUARDED) !== (lo & -4096) || s[entry + 1] !== hi) continue;
+        this.#unmirror(index, lo);
         if (watched) s[entry] |= TLB_GUARDED;
         else if (kind === TLB_LOAD) s[entry] &= ~TLB_GUARDED;
       }
@@ -314,6 +332,7 @@ export class Mmu {
   /** Puts every table into its state after power-on. */
   reset(): void {
     const s = this.#state;
+    this.mirror?.hideAll();
     for (let entry = STATE_TLB >> 2; entry < TOUCHED; entry += 4) {
       s[entry] = TLB_INVALID;
       s[entry + 1] = 0;
@@ -326,6 +345,9 @@ export class Mmu {
   /** Empties a table, looking only at the chunks that may hold something. */
   #flushTable(table: number): void {
     const s = this.#state;
+    if (table === 3 * MIRRORED_INDEX + TLB_LOAD || table === 3 * MIRRORED_INDEX + TLB_STORE) {
+      this.mirror?.hideAll();
+    }
     for (let half = 0; half < 2; half++) {
       const word = TOUCHED + 2 * table + half;
       let mask = s[word];

@@ -21,7 +21,9 @@ import {
   MMU_INDEXES,
   STATE_EPOCH_CONTEXT,
   STATE_INTERRUPT_PENDING,
+  STATE_MIRRORED,
   STATE_TLB,
+  TLB_ENTRIES,
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
@@ -113,7 +115,7 @@ function fenceInvalidation(t: Translation, _insn: number): void {
 
 /**
  * Forgets the translations of one page, in every table, as `Mmu.flushPage` does; the interpreter flushes
- * everything, and regions with superpages. The next instruction is looked up anew, for its page may be gone.
+ * everything, regions with superpages, and pages that are mirrored. The next instruction is looked up anew, for its page may be gone.
  */
 function sfenceVma(t: Translation, insn: number): void {
   const { ir } = t;
@@ -128,6 +130,10 @@ function sfenceVma(t: Translation, insn: number): void {
   const epochAddress = ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, STATE_EPOCH_CONTEXT);
   let epoch = ir.hostLoad(4, false, epochAddress, 0);
   ir.interpretIf(COND_GEU, epoch, ir.const64(LAST_EPOCHS, 0));
+
+  const number = ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(12)), ir.const(TLB_ENTRIES - 1));
+  const mirrored = ir.bin(OP_ADD64, number, ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, STATE_MIRRORED));
+  ir.interpretIf(COND_NE, ir.hostLoad(1, false, mirrored, 0), zero);
 
   const page = ir.bin(OP_AND64, virtual, ir.const(-4096));
   const offset = ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(8)), ir.const(TLB_OFFSET_MASK));

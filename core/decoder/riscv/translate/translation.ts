@@ -20,7 +20,7 @@ import {
   type Value,
 } from "../../../translator/ir.ts";
 import type { DebugPoints } from "../../../debug/debug_points.ts";
-import type { Trace } from "../../../isa.ts";
+import type { Trace, TranslationHints } from "../../../isa.ts";
 import { PAGE_SIZE } from "../../../memory.ts";
 import { CONTEXT_FPU_SHIFT, fSlot, xSlot } from "../state.ts";
 import { Hammock } from "./hammock.ts";
@@ -49,10 +49,8 @@ export interface BlockPlan {
   readonly entryOffset: number;
   /** Most instructions, unless there is a trace. */
   readonly maxInstructions: number;
-  /** The way to follow, if any. */
-  readonly trace?: Trace;
-  /** Offsets in the page to end before, unless there is a trace. */
-  readonly stops?: ReadonlySet<number>;
+  /** What is known of the page. */
+  readonly hints?: TranslationHints;
   /** Where no hammock may be. */
   readonly debug: DebugPoints;
 }
@@ -88,7 +86,7 @@ export class Translation {
   begin(ir: Ir, plan: BlockPlan): void {
     this.ir = ir;
     this.#plan = plan;
-    this.#trace = plan.trace;
+    this.#trace = plan.hints?.trace;
     this.#step = 0;
     this.#joinOffset = -1;
     this.context = ir.context;
@@ -109,7 +107,7 @@ export class Translation {
     if (!ir.hasRoom()) return false;
     if (trace) return this.#step < trace.length && trace.offsets[this.#step] === nextOffset;
     return nextOffset < PAGE_SIZE && ir.instructions < this.#plan.maxInstructions &&
-      !this.#visits(nextOffset) && !this.#plan.stops?.has(nextOffset);
+      !this.#visits(nextOffset) && !this.#plan.hints?.stops?.has(nextOffset);
   }
 
   /** Whether the instruction at an offset of the page is in the block already. */
@@ -126,7 +124,7 @@ export class Translation {
     this.#visited[offset >> 1] = this.#block;
     this.nextOffset = offset + length;
     if (this.#joinOffset < 0) this.#step++;
-    this.ir.insn(pcLo, pcHi);
+    this.ir.insn(pcLo, pcHi, this.#plan.hints?.reach?.[offset >> 1]);
   }
 
   /** Where the trace goes after the current instruction. */

@@ -346,6 +346,18 @@ export class Allocator {
     return r;
   }
 
+  /** A register, fresh or one that was claimed, for the result of an op that is yet to come. */
+  defineEarly(op: number, r: number = this.#allocate()): number {
+    this.#assign(op, r);
+    this.#pinned |= 1 << r;
+    return r;
+  }
+
+  /** Whether the result of an op is there: see {@linkcode Allocator.defineEarly}. */
+  isDefined(op: number): boolean {
+    return this.reg[op] >= 0 || this.home[op] >= 0;
+  }
+
   /** A fresh FP register (0..15) for the result of the current op. */
   defineXmm(): number {
     const r = this.#allocateXmm();

@@ -7,6 +7,7 @@ import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
 import { Assembler } from "./assembler.ts";
 import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
+import { FAULT_TABLE_BYTES, FaultTable } from "./fault_table.ts";
 import { Region } from "./region.ts";
 import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAULT, Stubs } from "./stubs.ts";
 
@@ -27,6 +28,9 @@ export class X64Backend implements Backend {
   readonly #stubEmitter: Emitter;
   readonly #stubIr = new Ir();
   readonly #table: Int32Array;
+  readonly #faults: FaultTable;
+  /** Host address of the fault table, for STATE_FAULT_TABLE. */
+  readonly faultTable: number;
   readonly #walkers: Int32Array;
   readonly #codeSize: number;
   #prepared = 0;
@@ -39,10 +43,10 @@ export class X64Backend implements Backend {
     this.#asm = new Assembler(new Uint8Array(code.buffer), code.address);
     this.#walkers = new Int32Array(data.buffer, 0, WALKERS_BYTES >> 2);
     this.#table = new Int32Array(data.buffer, WALKERS_BYTES, tableBytes >> 2);
-    this.exits = new ExitTables(
-      new Int32Array(data.buffer, WALKERS_BYTES + tableBytes),
-      data.address + WALKERS_BYTES + tableBytes,
-    );
+    const faultsAt = WALKERS_BYTES + tableBytes, cellsAt = faultsAt + FAULT_TABLE_BYTES;
+    this.#faults = new FaultTable(new Int32Array(data.buffer, faultsAt, FAULT_TABLE_BYTES >> 2));
+    this.faultTable = data.address + faultsAt;
+    this.exits = new ExitTables(new Int32Array(data.buffer, cellsAt), data.address + cellsAt);
     const flags = new Uint8Array(data.buffer, FLAGS_TABLE, 64);
     for (let i = 0; i < 64; i++) flags[i] = this.fpFlags(i);
     this.#stubs = new Stubs(
@@ -52,8 +56,8 @@ export class X64Backend implements Backend {
       data.address + FLAGS_TABLE,
     );
     this.#stubs.emit();
-    this.#emitter = new Emitter(ir, this.#asm, this.exits, this.#stubs);
-    this.#stubEmitter = new Emitter(this.#stubIr, this.#asm, this.exits, this.#stubs);
+    this.#emitter = new Emitter(ir, this.#asm, this.exits, this.#stubs, this.#faults);
+    this.#stubEmitter = new Emitter(this.#stubIr, this.#asm, this.exits, this.#stubs, this.#faults);
     this.#firstBlock = this.#asm.pos;
     this.#forgetWalkers();
   }
@@ -140,6 +144,7 @@ export class X64Backend implements Backend {
   clear(): void {
     this.#table.fill(0);
     this.exits.clear();
+    this.#faults.clear();
     this.#forgetWalkers();
     this.#asm.pos = this.#firstBlock;
   }

@@ -5,6 +5,7 @@
 import { TLB_OFFSET_MASK, tlbTable } from "../../layout.ts";
 import { ALU_AND, ALU_CMP, ALU_XOR, SHIFT_SHR } from "./assembler.ts";
 import type { Emitter } from "./emitter.ts";
+import { accessAt, loadMirrorAddend, probeCold } from "./memory.ts";
 import { tableKind } from "./groups.ts";
 import { BUDGET, CC_E, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 
@@ -23,7 +24,24 @@ const STORES = 4;
 const EDGE = 5;
 /** Some code that goes back. */
 const CODE = 6;
+/** An access by the mirror that faulted, or whose address is in no span that has one. */
+const MIRROR = 7;
 const MAX_COLD = 1024;
+
+/** An access by the mirror, as it was emitted. */
+export interface MirrorAccess {
+  /** Position of the jump that is taken where the address is in no span; -1: nothing was checked. */
+  readonly outside: number;
+  /** Position of the access itself. */
+  readonly at: number;
+  readonly base: number;
+  /** Of the value, as `accessAt` has it. */
+  readonly register: number;
+  /** Whether others rely on its check. */
+  readonly leads: boolean;
+  /** What rcx held, and has to hold behind it. */
+  readonly addend: number;
+}
 
 /** The cold code of one block at a time. */
 export class ColdCode {
@@ -35,6 +53,7 @@ export class ColdCode {
   readonly #first = new Int32Array(MAX_COLD);
   readonly #end = new Int32Array(MAX_COLD);
   readonly #code: (() => void)[] = [];
+  readonly #access: MirrorAccess[] = [];
   // Of memory accesses: op, exit site, base register, displacement; instruction and its pc
   readonly #op = new Int32Array(MAX_COLD);
   readonly #site = new Int32Array(MAX_COLD);
@@ -75,6 +94,19 @@ export class ColdCode {
     this.#describe(c);
   }
 
+  /** Op i's access by the mirror was emitted: where it faults it leaves; out of range it comes back behind it. */
+  mirror(i: number, access: MirrorAccess): void {
+    const { e } = this;
+    const c = this.#add(MIRROR, access.outside);
+    this.#op[c] = i;
+    this.#access[c] = access;
+    this.#site[c] = e.newSite();
+    if (!access.leads) return;
+    this.#instruction[c] = e.instruction;
+    this.#pcLo[c] = e.instructionPcLo;
+    this.#describe(c);
+  }
+
   /** The jump at `from` leads to the interpreter, at the current instruction. */
   interpret(from: number): void {
     this.#site[this.#add(INTERPRET, from)] = this.e.newSite();
@@ -109,7 +141,8 @@ export class ColdCode {
   emit(): void {
     const { e } = this, { asm, alloc } = e;
     for (let c = 0; c < this.#length; c++) {
-      asm.bind(this.#from[c]);
+      if (this.#kind[c] === MIRROR) this.#faulted(c);
+      if (this.#from[c] >= 0) asm.bind(this.#from[c]);
       switch (this.#kind[c]) {
         case MEMORY:
           this.#refill(c);
@@ -140,8 +173,37 @@ export class ColdCode {
           this.#code[c]();
           asm.jmpTo(this.#back[c]);
           break;
+        case MIRROR:
+          if (this.#access[c].leads) this.#goOnCarefully(c);
+          else if (this.#from[c] >= 0) this.#probe(c);
+          break;
       }
     }
+  }
+
+  /** Where the fault handler goes on. */
+  #faulted(c: number): void {
+    const { asm, faults, stubs } = this.e;
+    faults.add(asm.base + this.#access[c].at, asm.here);
+    asm.movImm(RAX, this.#site[c], 0);
+    asm.jmpTo(stubs.mirrorFault);
+  }
+
+  /** An access whose address is in no span: by a probe. */
+  #probe(c: number): void {
+    const { e } = this, { asm } = e;
+    const i = this.#op[c], { base, register, addend } = this.#access[c];
+    const miss = probeCold(e, i, base);
+    const found = asm.pos;
+    accessAt(e, i, base, register);
+    e.addendOf = -1;
+    loadMirrorAddend(e, addend);
+    asm.jmpTo(this.#back[c]);
+    asm.bind(miss);
+    asm.pushImm(this.#site[c]);
+    asm.lea(1, RAX, base, e.ir.lo[i]);
+    asm.callTo(e.stubs.refill(e.ir.context & 3, tableKind(e.ir.op[i])));
+    asm.jmpTo(found);
   }
 
   /** Calls the refill stub, which wants the page of the last byte in rcx and leaves the addend there. */

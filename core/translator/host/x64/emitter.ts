@@ -11,15 +11,17 @@
  *             end of block           (a loop: jmp head)
  *             cold code
  */
-import { Ir, OP_BRANCH, OP_CONST, OP_INSN, OP_JUMP } from "../../ir.ts";
-import { EMIT_CAREFUL, EMIT_HOT } from "../../backend.ts";
+import { Ir, OP_BRANCH, OP_CONST, OP_INSN, OP_JUMP, REACHES_UNKNOWN } from "../../ir.ts";
+import { EMIT_CAREFUL, EMIT_HOT, EMIT_MIRRORED } from "../../backend.ts";
 import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
 import { LEAVES, OP_INFO } from "../../op_info.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
 import { ColdCode } from "./cold.ts";
 import { registerControl } from "./control.ts";
-import { Groups } from "./groups.ts";
+import { Groups, keepsRcx, setsAddend } from "./groups.ts";
+import type { FaultTable } from "./fault_table.ts";
+import { MirrorChecks } from "./mirror_checks.ts";
 import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
@@ -48,6 +50,9 @@ export class Emitter {
   instruction = 0;
   /** Whether the code being emitted runs in rounds that were paid for, so that exits have budget to take back. */
   streaming = false;
+  /** Whether accesses are made by the mirror, where it is known what they reach: see `memory.ts`. */
+  mirrored = false;
+  readonly mirrorChecks: MirrorChecks;
   readonly groups: Groups;
   readonly cold: ColdCode = new ColdCode(this);
   /** The group of accesses whose addend rcx holds, or -1. */
@@ -66,9 +71,11 @@ export class Emitter {
     readonly asm: Assembler,
     readonly exits: ExitTables,
     readonly stubs: Stubs,
+    readonly faults: FaultTable,
   ) {
     this.alloc = new Allocator(ir, asm);
     this.groups = new Groups(ir);
+    this.mirrorChecks = new MirrorChecks(ir);
     this.#streams = new Streams(ir);
   }
 
@@ -84,6 +91,7 @@ export class Emitter {
     this.pcHi = pcHi;
     this.instruction = 0;
     this.cold.clear();
+    this.mirrored = (effort & EMIT_MIRRORED) !== 0 && this.faults.hasRoom();
     const entry = asm.pos;
     const last = ir.length - 1;
     const wide = this.#emitGuards();
@@ -107,13 +115,14 @@ export class Emitter {
   #emitBody(last: number, effort: number): void {
     const { ir, asm, alloc, pcLo, pcHi } = this;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
-    if (loops && effort === EMIT_HOT && !this.#region && this.#streams.find()) {
+    if (this.mirrored) this.mirrorChecks.find();
+    if (loops && (effort & EMIT_HOT) !== 0 && !this.#region && this.#streams.find()) {
       this.groups.clear();
       this.#emitStreams(last);
       return;
     }
     if (effort === EMIT_CAREFUL) this.groups.clear();
-    else this.groups.find();
+    else this.groups.find(this.mirrored);
     alloc.begin();
     if (this.#region) {
       alloc.enterRegion(this.#region.slots, this.#region.set);
@@ -199,6 +208,7 @@ export class Emitter {
     const { asm } = this;
     this.cold.clear();
     this.groups.clear();
+    this.mirrored = false;
     this.#labels.fill(-1);
     this.#fixups.length = 0;
     const entry = asm.pos;
@@ -223,9 +233,15 @@ export class Emitter {
         alloc.at = i;
         if (!alloc.lazy || !alloc.defers()) EMIT[op](this, i);
         alloc.done();
-        if (this.addendOf >= 0 && !this.groups.keepsAddend(i)) this.addendOf = -1;
+        if (this.addendOf >= 0 && !this.#keepsAddend(i)) this.addendOf = -1;
       }
     }
+  }
+
+  /** Whether rcx still holds behind an op what `addendOf` says: accesses see to that themselves. */
+  #keepsAddend(i: number): boolean {
+    const op = this.ir.op[i];
+    return setsAddend(op) || keepsRcx(op);
   }
 
   // ---- exits
@@ -234,6 +250,11 @@ export class Emitter {
   newSite(always = false): number {
     const delta = (this.ir.lo[this.#insn] - this.pcLo) | 0;
     return this.exits.addSite(this.#blockId, this.instruction, delta, always, this.alloc);
+  }
+
+  /** REACHES_* of the current instruction; REACHES_UNKNOWN where the block does not use the mirror. */
+  get reach(): number {
+    return this.mirrored ? this.ir.b[this.#insn] : REACHES_UNKNOWN;
   }
 
   /** Low half of the current instruction's pc. */

@@ -29,6 +29,8 @@ for (let op = ir.OP_INSN; op <= ir.OP_SET; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_ADD64; op <= ir.OP_SAR32; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_MUL64; op <= ir.OP_MUL32; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_SEXT8; op <= ir.OP_BSWAP64; op++) KEEPS_ADDEND[op] = 1;
+for (let op = ir.OP_FADD; op <= ir.OP_FNMADD; op++) KEEPS_ADDEND[op] = 1;
+for (let op = ir.OP_FSGNJ; op <= ir.OP_FSGNJX; op++) KEEPS_ADDEND[op] = 1;
 for (
   const op of [
     ir.OP_ADD_SHIFTED,
@@ -38,6 +40,14 @@ for (
     ir.OP_BRANCH,
     ir.OP_EXIT_UNLESS_PC,
     ir.OP_INTERPRET_IF,
+    ir.OP_FGET,
+    ir.OP_FSET,
+    ir.OP_FUNBOX,
+    ir.OP_FCANON,
+    ir.OP_FMIN,
+    ir.OP_FMAX,
+    ir.OP_FLT,
+    ir.OP_FLE,
   ]
 ) {
   KEEPS_ADDEND[op] = 1;
@@ -47,6 +57,21 @@ for (
 const KIND = new Int8Array(256).fill(NONE);
 KIND[ir.OP_LOAD] = KIND[ir.OP_FLOAD] = TLB_LOAD;
 KIND[ir.OP_STORE] = KIND[ir.OP_FSTORE] = TLB_STORE;
+
+/** Whether what rcx holds behind an op is what its emission says. */
+export function setsAddend(op: number): boolean {
+  return KIND[op] >= 0 || op >= ir.OP_STREAM_LOAD && op <= ir.OP_STREAM_FSTORE;
+}
+
+/** Whether an op is an access to memory that may be in a group. */
+export function isAccess(op: number): boolean {
+  return KIND[op] >= 0;
+}
+
+/** By op: whether emitting it leaves rcx alone. */
+export function keepsRcx(op: number): boolean {
+  return KEEPS_ADDEND[op] !== 0;
+}
 
 /** The kind of TLB table that an op probes, which is some access to memory. */
 export function tableKind(op: number): number {
@@ -77,15 +102,20 @@ export class Groups {
     this.#groups = 0;
   }
 
-  /** Finds the groups of the block. */
-  find(): void {
+  /**
+   * Finds the groups of the block.
+   *
+   * @param mirrored Whether accesses are made by the mirror where it is known what they reach.
+   */
+  find(mirrored: boolean): void {
     const { block, of } = this;
     const n = block.length;
     this.clear();
-    let count = 0;
+    let count = 0, byMirror = false;
     for (let i = 0; i < n; i++) {
+      if (block.op[i] === ir.OP_INSN) byMirror = mirrored && block.b[i] !== ir.REACHES_UNKNOWN;
       const kind = KIND[block.op[i]];
-      if (kind < 0) continue;
+      if (kind < 0 || byMirror) continue;
       let root = block.a[i], offset = block.lo[i];
       while (block.op[root] === ir.OP_ADD64 && block.isConst32(block.b[root])) {
         if (Math.abs(block.lo[block.b[root]]) > FARTHEST) break;
@@ -140,11 +170,6 @@ export class Groups {
   /** Whether an op is the leader of its group. */
   leads(i: number): boolean {
     return this.#first[this.of[i]] === i;
-  }
-
-  /** Whether the addend is still in rcx behind an op, given that it was before it or that the op is the group's. */
-  keepsAddend(i: number): boolean {
-    return this.of[i] >= 0 || KEEPS_ADDEND[this.block.op[i]] !== 0;
   }
 
   /** First byte that a group touches, relative to the leader's displacement. */

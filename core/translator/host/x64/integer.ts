@@ -120,9 +120,30 @@ function rotate(e: Emitter, i: number, w: number): void {
   asm.rorCl(w, dst);
 }
 
+/** Ops among which the other half of a product is looked for. */
+const NEARBY = 12;
+
+/** The op after i, nearby, that computes the given half of the product which op i computes the other half of; or -1. */
+function otherHalf(e: Emitter, i: number, op: number): number {
+  const { ir: block, alloc } = e;
+  const a = block.a[i], b = block.b[i];
+  for (let j = i + 1; j < block.length && j <= i + NEARBY; j++) {
+    if (block.op[j] === op && block.a[j] === a && block.b[j] === b && alloc.dead[j] === 0) return j;
+  }
+  return -1;
+}
+
 function multiply(e: Emitter, i: number, w: number): void {
   const { alloc, asm } = e;
+  if (alloc.isDefined(i)) return;
   const a = alloc.ir.a[i], b = alloc.ir.b[i];
+  const high = w === 1 ? otherHalf(e, i, ir.OP_MULHU) : -1;
+  if (high >= 0) {
+    multiplyWide(e, a, b);
+    asm.movRR(1, alloc.define(), RAX);
+    alloc.defineEarly(high, RDX);
+    return;
+  }
   const rb = alloc.use(b);
   if (a === b) {
     const dst = alloc.define();
@@ -134,14 +155,23 @@ function multiply(e: Emitter, i: number, w: number): void {
   asm.imul(w, dst, rb);
 }
 
+/** The product of a and b in rdx (high half) and rax: group3 = 4 unsigned, 5 signed. */
+function multiplyWide(e: Emitter, a: number, b: number, group3 = 4): void {
+  const { alloc, asm } = e;
+  alloc.claim(RDX);
+  const rb = alloc.use(b);
+  alloc.loadInto(a, RAX);
+  asm.group3(group3, 1, rb);
+}
+
 /** High half of a product: group3 = 4 unsigned, 5 signed. */
 function multiplyHigh(e: Emitter, i: number, group3: number): void {
   const { alloc, asm } = e;
-  alloc.claim(RDX);
-  const rb = alloc.use(alloc.ir.b[i]);
-  alloc.loadInto(alloc.ir.a[i], RAX);
-  asm.group3(group3, 1, rb);
+  if (alloc.isDefined(i)) return;
+  const low = otherHalf(e, i, ir.OP_MUL64);
+  multiplyWide(e, alloc.ir.a[i], alloc.ir.b[i], group3);
   alloc.defineIn(RDX);
+  if (low >= 0) asm.movRR(1, alloc.defineEarly(low), RAX);
 }
 
 /** Total division (see ir.ts). */
@@ -221,9 +251,13 @@ function select(e: Emitter, i: number): void {
   const x = alloc.ir.d[i], y = alloc.ir.lo[i];
   const rx = alloc.use(x), ry = alloc.use(y);
   const cc = compareAgain(e, i);
-  asm.movRR(1, RAX, ry);
-  asm.cmov(cc, 1, RAX, rx);
-  asm.movRR(1, alloc.define(), RAX);
+  if (x !== y && alloc.dies(y)) asm.cmov(cc, 1, alloc.takeOver(y), rx);
+  else if (x !== y && alloc.dies(x)) asm.cmov(cc ^ 1, 1, alloc.takeOver(x), ry);
+  else {
+    const dst = alloc.define();
+    asm.movRR(1, dst, ry);
+    asm.cmov(cc, 1, dst, rx);
+  }
 }
 
 /**

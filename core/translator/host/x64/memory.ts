@@ -16,11 +16,23 @@
  * page before the base's and ends in the base's would hit.)
  */
 import * as ir from "../../ir.ts";
-import { TLB_LOAD, TLB_OFFSET_MASK, TLB_STORE, tlbTable } from "../../layout.ts";
-import { ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
+import {
+  STATE_FAR_ADDEND,
+  STATE_FAR_OFFSET,
+  STATE_FAR_SIZE,
+  STATE_NEAR_ADDEND,
+  STATE_NEAR_SIZE,
+  TLB_LOAD,
+  TLB_OFFSET_MASK,
+  TLB_STORE,
+  tlbTable,
+} from "../../layout.ts";
+import { ALU_ADD, ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
 import { XMM } from "./stores.ts";
 import type { Emitter } from "./emitter.ts";
-import { CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import { tableKind } from "./groups.ts";
+import { FOLLOWS, LEADS } from "./mirror_checks.ts";
+import { CC_AE, CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import { streamCell } from "./streams.ts";
 
 /** Largest displacement, in bytes, that is left out of the index. */
@@ -56,44 +68,113 @@ function probe(e: Emitter, i: number, kind: number, base: number, disp: number, 
   e.addendOf = g;
 }
 
+/** In `addendOf`: rcx holds what to add to an address in the near (far) span to get to the mirror. */
+const NEAR_ADDEND = 1000, FAR_ADDEND = 1001;
+/** In `addendOf`: rcx holds the addend of the page that the first stream is in. Those of the others follow. */
+const FIRST_STREAM = 2000;
+
+/**
+ * Emits op i's access by the mirror (see STATE_NEAR_ADDEND). Where it faults, the host's signal handler goes on in its
+ * cold code.
+ *
+ *     mov  rcx, [near addend]      once for many accesses, and off the way from base to datum
+ *     cmp  base, [near size]       for some of them: see mirror_checks.ts
+ *     jae  cold
+ *     op   [rcx + base + disp]
+ *
+ * Displacements are smaller than the guards around the mirror, so that the base's place decides.
+ */
+function mirrored(e: Emitter, i: number, base: number, register: number): void {
+  const { asm } = e;
+  const far = e.reach === ir.REACHES_FAR;
+  const check = e.mirrorChecks.of[i];
+  loadMirrorAddend(e, far ? FAR_ADDEND : NEAR_ADDEND);
+  let outside = -1;
+  if (check !== FOLLOWS) {
+    if (far) {
+      asm.load(1, RAX, STATE, STATE_FAR_OFFSET - STATE_BIAS);
+      asm.alu(ALU_ADD, 1, RAX, base);
+      asm.aluMem(ALU_CMP, 1, RAX, STATE, STATE_FAR_SIZE - STATE_BIAS);
+    } else asm.aluMem(ALU_CMP, 1, base, STATE, STATE_NEAR_SIZE - STATE_BIAS);
+    outside = asm.jcc(CC_AE);
+  }
+  const at = asm.pos;
+  accessAt(e, i, base, register);
+  e.cold.mirror(i, { outside, at, base, register, leads: check === LEADS, addend: e.addendOf });
+}
+
+/** Loads rcx with what to add to addresses in a span, unless it holds that. */
+export function loadMirrorAddend(e: Emitter, addend: number): void {
+  if (e.addendOf !== addend) {
+    const from = addend === FAR_ADDEND ? STATE_FAR_ADDEND : STATE_NEAR_ADDEND;
+    e.asm.load(1, RCX, STATE, from - STATE_BIAS);
+  }
+  e.addendOf = addend;
+}
+
+/**
+ * Emits op i's access, by the mirror or after a probe.
+ *
+ * @param register Of the value, an FP register where it is an FP value; -1 for a constant.
+ */
+function access(e: Emitter, i: number, kind: number, base: number, register: number): void {
+  if (e.reach !== ir.REACHES_UNKNOWN) return mirrored(e, i, base, register);
+  probe(e, i, kind, base, e.ir.lo[i], e.ir.c[i] & 15);
+  accessAt(e, i, base, register);
+}
+
+/** Emits the access of op i to [rcx + base + disp]. */
+export function accessAt(e: Emitter, i: number, base: number, register: number): void {
+  const { asm, ir: block } = e;
+  const size = block.c[i] & 15, disp = block.lo[i];
+  switch (block.op[i]) {
+    case ir.OP_LOAD:
+      return asm.loadSized(size, (block.c[i] & 16) !== 0, register, RCX, base, disp);
+    case ir.OP_FLOAD:
+      return asm.fload(size, register, RCX, base, disp);
+    case ir.OP_FSTORE:
+      return asm.fstore(size, RCX, base, disp, register);
+  }
+  if (register < 0) asm.storeSizedImm(size, RCX, base, disp, block.lo[block.b[i]]);
+  else asm.storeSized(size, RCX, base, disp, register);
+}
+
+/** Emits the probe for op i that cold code makes in place of the mirror; jumps out of it lead to `miss`. */
+export function probeCold(e: Emitter, i: number, base: number): number {
+  const { asm } = e;
+  const disp = e.ir.lo[i], size = e.ir.c[i] & 15;
+  const table = tlbTable(e.ir.context & 3, tableKind(e.ir.op[i])) - STATE_BIAS;
+  asm.lea(0, RAX, base, disp);
+  asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
+  asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
+  asm.lea(1, RCX, base, disp + size - 1);
+  asm.aluImm(ALU_AND, 1, RCX, -4096);
+  asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
+  const miss = asm.jcc(CC_NE);
+  asm.loadIndex(1, RCX, STATE, RAX, table + 8);
+  return miss;
+}
+
 function load(e: Emitter, i: number): void {
-  const { alloc, asm } = e;
-  const size = e.ir.c[i] & 15, signed = (e.ir.c[i] & 16) !== 0;
-  const base = alloc.use(e.ir.a[i]);
+  const base = e.alloc.use(e.ir.a[i]);
   // The result's register is chosen before the probe, so that what the exit describes is what it finds.
-  const dst = alloc.define();
-  probe(e, i, TLB_LOAD, base, e.ir.lo[i], size);
-  asm.loadSized(size, signed, dst, RCX, base, e.ir.lo[i]);
+  access(e, i, TLB_LOAD, base, e.alloc.define());
 }
 
 function store(e: Emitter, i: number): void {
-  const { alloc, asm } = e;
-  const size = e.ir.c[i], value = e.ir.b[i];
-  const base = alloc.use(e.ir.a[i]);
-  if (e.ir.isConst32(value)) {
-    probe(e, i, TLB_STORE, base, e.ir.lo[i], size);
-    asm.storeSizedImm(size, RCX, base, e.ir.lo[i], e.ir.lo[value]);
-    return;
-  }
-  const src = alloc.use(value);
-  probe(e, i, TLB_STORE, base, e.ir.lo[i], size);
-  asm.storeSized(size, RCX, base, e.ir.lo[i], src);
+  const value = e.ir.b[i];
+  const base = e.alloc.use(e.ir.a[i]);
+  access(e, i, TLB_STORE, base, e.ir.isConst32(value) ? -1 : e.alloc.use(value));
 }
 
 function fload(e: Emitter, i: number): void {
-  const { alloc, asm } = e;
-  const base = alloc.use(e.ir.a[i]);
-  const dst = alloc.defineXmm();
-  probe(e, i, TLB_LOAD, base, e.ir.lo[i], e.ir.c[i]);
-  asm.fload(e.ir.c[i], dst, RCX, base, e.ir.lo[i]);
+  const base = e.alloc.use(e.ir.a[i]);
+  access(e, i, TLB_LOAD, base, e.alloc.defineXmm());
 }
 
 function fstore(e: Emitter, i: number): void {
-  const { alloc, asm } = e;
-  const base = alloc.use(e.ir.a[i]);
-  const src = alloc.use(e.ir.b[i]) - XMM;
-  probe(e, i, TLB_STORE, base, e.ir.lo[i], e.ir.c[i]);
-  asm.fstore(e.ir.c[i], RCX, base, e.ir.lo[i], src);
+  const base = e.alloc.use(e.ir.a[i]);
+  access(e, i, TLB_STORE, base, e.alloc.use(e.ir.b[i]) - XMM);
 }
 
 function translateStore(e: Emitter, i: number): void {
@@ -119,7 +200,9 @@ function hostStore(e: Emitter, i: number): void {
 
 /** The register with the addend of a streamed access' page. */
 function addend(e: Emitter, i: number): number {
-  e.asm.load(1, RCX, STATE, streamCell(e.ir.hi[i]));
+  const stream = e.ir.hi[i];
+  if (e.addendOf !== FIRST_STREAM + stream) e.asm.load(1, RCX, STATE, streamCell(stream));
+  e.addendOf = FIRST_STREAM + stream;
   return RCX;
 }
 

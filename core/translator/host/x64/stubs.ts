@@ -6,6 +6,7 @@
  */
 import {
   JUMP_CACHE_BITS,
+  MIRRORED_INDEX,
   STATE_BUDGET,
   STATE_CELL_MISSES,
   STATE_ENTRY,
@@ -16,6 +17,7 @@ import {
   STATE_HOST_FP_DEFAULT,
   STATE_JUMP_CACHE,
   STATE_JUMP_CACHE_MISSES,
+  STATE_MIRRORED,
   STATE_PC,
   STATE_REGISTER_DUMP,
   STATE_SCRATCH,
@@ -26,7 +28,7 @@ import {
   tlbTable,
 } from "../../layout.ts";
 import { takeBudgetBack } from "./streams.ts";
-import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_SITE } from "../../backend.ts";
+import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_MIRROR, EXIT_SITE } from "../../backend.ts";
 import {
   ALU_ADD,
   ALU_AND,
@@ -82,6 +84,8 @@ export class Stubs {
   enter = 0;
   /** Jumped to with a site number in eax, guest values in registers. */
   site = 0;
+  /** Jumped to with a site number in eax, guest values in registers: an access by the mirror has faulted. */
+  mirrorFault = 0;
   /** Jumped to with a block number in eax: its budget does not suffice. */
   budget = 0;
   /** Jumped to with a link number in eax. */
@@ -134,8 +138,14 @@ export class Stubs {
     asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
     this.#dumpIntegers();
     this.#dumpAndExit = asm.pos;
-    for (let r = FIRST_VALUE_XMM; r < 16; r++) asm.fstore(8, STATE, -1, dump(16 + r), r);
+    this.#dumpFloats();
     this.#exitWith(EXIT_SITE);
+
+    this.mirrorFault = asm.pos;
+    asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
+    this.#dumpIntegers();
+    this.#dumpFloats();
+    this.#exitWith(EXIT_MIRROR);
 
     this.budget = asm.pos;
     asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
@@ -193,6 +203,14 @@ export class Stubs {
     asm.loadIndex(1, RCX, STATE, RCX, table + 8);
     asm.ret(8);
     asm.bind(walk);
+    // What the mirror shows must be hidden before its entry goes: the interpreter sees to that.
+    let mirrored = -1;
+    if (mmuIndex === MIRRORED_INDEX) {
+      asm.shiftImm(SHIFT_SHR, 0, RCX, 4);
+      asm.loadSized(1, false, RCX, STATE, RCX, at(STATE_MIRRORED));
+      asm.test(0, RCX, RCX);
+      mirrored = asm.jcc(CC_NE);
+    }
     this.#dumpIntegers();
     asm.callTo(walker);
     asm.test(1, RAX, RAX);
@@ -202,6 +220,7 @@ export class Stubs {
     asm.aluMem(ALU_SUB, 1, RCX, STATE, at(STATE_SCRATCH));
     asm.ret(8);
     asm.bind(crosses);
+    if (mirrored >= 0) asm.bind(mirrored);
     this.#dumpIntegers();
     asm.bind(failed);
     asm.pop(RAX); // the return address
@@ -217,6 +236,10 @@ export class Stubs {
 
   #dumpIntegers(): void {
     for (const r of VALUE_REGISTERS) this.asm.store(1, STATE, dump(r), r);
+  }
+
+  #dumpFloats(): void {
+    for (let r = FIRST_VALUE_XMM; r < 16; r++) this.asm.fstore(8, STATE, -1, dump(16 + r), r);
   }
 
   #exitWith(reason: number): void {

@@ -120,11 +120,8 @@ Deno.test("a branch over instructions that the block has no room for stays a sid
 function translateTrace(words: readonly number[], offsets: readonly number[]): void {
   translate(words);
   ir.begin(ir.context);
-  frontEnd.translate(translated.hart, 0, 64, ir, {
-    offsets: Uint16Array.from(offsets),
-    length: offsets.length,
-    next: offsets[0],
-  });
+  const trace = { offsets: Uint16Array.from(offsets), length: offsets.length, next: offsets[0] };
+  frontEnd.translate(translated.hart, 0, 64, ir, { trace });
   verifyIr(ir);
 }
 
@@ -149,7 +146,7 @@ Deno.test("a trace that begins among the instructions which a branch skips keeps
   translated.hart.reset(BigInt(RAM + 8), PRIV_M, 0n, 0n);
   ir.begin(translated.hart.context());
   const trace = { offsets: Uint16Array.of(8, 12, 0, 4), length: 4, next: 8 };
-  frontEnd.translate(translated.hart, 8, 64, ir, trace);
+  frontEnd.translate(translated.hart, 8, 64, ir, { trace });
   verifyIr(ir);
   assertEquals([pcs(), targets(OP_BRANCH), targets(OP_JUMP)], [[8, 12, 0, 4], [12], [8]]);
 });

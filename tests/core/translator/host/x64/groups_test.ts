@@ -12,7 +12,7 @@ function groupsOf(build: () => void): number[] {
   build();
   block.leave(0x1004, 0);
   const groups = new Groups(block);
-  groups.find();
+  groups.find(false);
   const accesses = [ir.OP_LOAD, ir.OP_STORE];
   return [...block.op.subarray(0, block.length).keys()]
     .filter((i) => accesses.includes(block.op[i])).map((i) => groups.of[i]);
