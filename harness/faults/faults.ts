@@ -17,7 +17,7 @@ import {
   type ExpectOptions,
   type FaultPattern,
 } from "./expectation.ts";
-import { GuestCrashError } from "./guest_crash_error.ts";
+import { type CrashFacts, GuestCrashError } from "./guest_crash_error.ts";
 import { type LinePart, splitLine } from "./printk.ts";
 import { OpenReport } from "./report.ts";
 import type { CrashRule, FaultClass } from "./rule.ts";
@@ -234,7 +234,7 @@ export class Faults {
     crash: Crash,
     wanted: string,
     machine: MachineReport,
-    kernelLog?: readonly string[],
+    more: Partial<Pick<CrashFacts, "kernelLog" | "exit">> = {},
   ): GuestCrashError {
     this.#waitFailed = true;
     const others = this.#all.filter((other) => other !== crash && !other.expected);
@@ -242,7 +242,8 @@ export class Faults {
       crash,
       report: this.#host.symbolize(crash.report),
       others,
-      kernelLog,
+      kernelLog: more.kernelLog,
+      exit: more.exit,
     });
   }
 
