@@ -2,6 +2,7 @@
 import { formatBacktrace, type Frame } from "./backtrace/frame.ts";
 import { describeExit, type VmExit } from "./exit.ts";
 import { formatMoment } from "./format.ts";
+import { unseenLog } from "./kernel/unseen_log.ts";
 
 /**
  * Whose fault an error is: the caller's (`usage`), the guest's (`guest`), the host's (`host`), or nobody's
@@ -110,7 +111,7 @@ function waitMessage(
   } else {
     lines.push("  the console is empty");
   }
-  const unseen = unseenLog(report);
+  const unseen = unseenLog(report.kernelLog ?? [], report.lastLines).slice(-MAX_LOG_LINES);
   if (unseen.length > 0) lines.push("  the end of the kernel's log:", ...unseen.map((line) => `  | ${line}`));
   if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
   return lines.join("\n");
@@ -129,11 +130,3 @@ function positionLines({ index, pc, symbol, mode, state, frames = [] }: CpuPosit
 
 /** Lines of the kernel's log in a message. */
 const MAX_LOG_LINES = 15;
-
-/** The end of the kernel's log, as far as the console has not shown it. */
-function unseenLog({ kernelLog = [], lastLines }: MachineReport): readonly string[] {
-  const text = (line: string) => line.replace(/^\[ *\d+\.\d+\] /, "");
-  const shown = lastLines.map(text);
-  const seen = kernelLog.findLastIndex((line) => shown.includes(text(line)));
-  return kernelLog.slice(seen + 1).slice(-MAX_LOG_LINES);
-}

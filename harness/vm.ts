@@ -17,6 +17,7 @@ import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import type { Crash } from "./faults/crash.ts";
 import { type FaultPolicy, Faults } from "./faults/faults.ts";
+import { SilentPanic } from "./faults/silent_panic.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
 import { Kernel } from "./kernel/kernel.ts";
@@ -87,6 +88,7 @@ export class Vm implements AsyncDisposable {
   #steps: string[] | undefined = [];
   readonly #kernel: Kernel;
   readonly #diagnosis: Diagnosis;
+  readonly #silentPanic: SilentPanic;
   /** Resets by the test: memory changes without the clock moving. */
   #resets = 0;
   readonly #runEnd: Timer;
@@ -152,6 +154,14 @@ export class Vm implements AsyncDisposable {
       BOARDS[facts.arch].shellLine,
       facts.shell,
     );
+    this.#silentPanic = new SilentPanic({
+      sentBytes: () => this.#serial.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+      lastLines: () => this.console.lastLines(30),
+      inKernel: () => this.#cpus.some(({ state, mode }) => state === "running" && mode !== "user"),
+      log: () => this.#diagnosis.log(),
+      panicked: (lines) => this.faults.unseen(lines),
+    });
+    driver.onSecond = () => this.#silentPanic.second();
     driver.onSlice = () => {
       for (const line of this.#serial) line.flush();
       this.#diagnosis.sample();
@@ -386,6 +396,7 @@ export class Vm implements AsyncDisposable {
     if (exit === this.#toldExit) return;
     this.#toldExit = exit;
     if (this.faults.crash) return;
+    if (exit?.kind === "reset" || exit?.kind === "hang") this.#silentPanic.look();
     if (exit?.kind === "panic") this.faults.event("system-failure", exit.detail);
     if (exit?.kind === "tripleFault") this.faults.event("triple-fault", exit.detail);
   }
