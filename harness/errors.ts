@@ -62,6 +62,8 @@ export interface MachineReport {
   readonly kernelLog?: readonly string[];
   /** Where a guest that was busy spent the wait's time, as lines of a histogram. */
   readonly hotSpots?: readonly string[];
+  /** Why the symbols that the test gave are of no use: they are of another build, say. */
+  readonly symbolsNotice?: string;
   /** A command that shows the same, where the machine was made from files. */
   readonly reproduce: string | undefined;
 }
@@ -113,6 +115,7 @@ function waitMessage(
   }
   const unseen = unseenLog(report.kernelLog ?? [], report.lastLines).slice(-MAX_LOG_LINES);
   if (unseen.length > 0) lines.push("  the end of the kernel's log:", ...unseen.map((line) => `  | ${line}`));
+  if (report.symbolsNotice) lines.push(`  symbols: ${report.symbolsNotice}`);
   if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
   return lines.join("\n");
 }

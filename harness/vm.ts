@@ -361,6 +361,7 @@ export class Vm implements AsyncDisposable {
         .map((entry) => shorten(logLine(entry), MAX_LINE)),
       hotSpots: this.#diagnosis.hotSpots(),
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
+      symbolsNotice: this.#diagnosis.notice(),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
   }

@@ -63,6 +63,7 @@ function crashMessage(wanted: string, machine: MachineReport, facts: CrashFacts)
     ...(kernelLog ? quoted("the end of the kernel's log", kernelLog.slice(-30)) : []),
     ...(report === "" ? quoted("last console lines", machine.lastLines) : []),
   ];
+  if (machine.symbolsNotice) lines.push(`  symbols: ${machine.symbolsNotice}`);
   if (machine.reproduce) lines.push(`  reproduce: ${machine.reproduce}`);
   lines.push(`  if the test provokes it on purpose: using _ = vm.faults.expect("${crash.family}")`);
   return lines.join("\n");
