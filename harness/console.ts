@@ -384,7 +384,7 @@ export class Console {
   /** Tells of the line that a line feed has just finished. */
   #endLine(): void {
     const end = this.#transcript.units;
-    const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE));
+    const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE), 0);
     const line = text.slice(start).replace(/\r*\n$/, "");
     const reader = this.#reader;
     if (reader) {
