@@ -18,7 +18,7 @@ export interface Linux {
 }
 
 /** Enough for any of it, also where the processor is emulated. */
-const BOOT_WITHIN = guest("3m");
+const BOOT_WITHIN = guest("10m");
 
 /** A test of every row that boots Linux in reasonable time; skipped by name where something is missing. */
 export function linuxTest(name: string, fn: (linux: Linux, t: Deno.TestContext) => Promise<void>): void {
@@ -43,7 +43,7 @@ function linux(row: Row, debian: DebianGuest): Linux {
   const start = (options: Partial<BootOptions> = {}) =>
     boot({
       ...{ arch, engine, kernel, initrd, append: "console=ttyS0", memory: "256M", report: false },
-      watchdog: host("4m"),
+      watchdog: host("15m"),
       ...options,
     });
   return {
