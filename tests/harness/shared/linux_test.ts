@@ -8,6 +8,14 @@ import { linuxTest } from "./_linux.ts";
 
 linuxTest("Linux: a shell, a look into the kernel, and suites", async ({ debian, atPrompt }, t) => {
   await using vm = await atPrompt();
+  await t.step("the second serial line is a console of its own", async () => {
+    await vm.console.sendLine('exec 9<>/dev/ttyS1; echo out >&9; read line <&9; exec 9>&-; echo "<$line>"');
+    assertEquals((await vm.serial(1).waitFor("out")).text, "out");
+    await vm.serial(1).sendLine("in");
+    await vm.console.waitFor("<in>");
+    await vm.console.waitFor(/# $/);
+    assert(!vm.serial(1).text.includes("<in>") && !vm.console.text.includes("\nout"));
+  });
   await t.step("commands tell what the kernel's memory tells", () => commandsAndMemory(vm, debian));
   await t.step("a suite's results are steps, from the shell as from the console", () => suites(vm));
   await t.step("an idle vCPU's backtrace leads to where the kernel began to idle", async () => {
