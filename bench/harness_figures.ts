@@ -4,8 +4,9 @@
  */
 import { debianGuest } from "../fixtures/debian.ts";
 import { firstSymbolMs, logMs } from "./insight.ts";
+import { matchingRate } from "./matching.ts";
 import { shellCosts } from "./shell.ts";
-import { matchingRate, watchingRatio } from "./watching.ts";
+import { watchingRatio } from "./watching.ts";
 
 const debian = debianGuest("riscv64");
 if (debian === undefined) throw new Error('There is no Debian guest; "deno task fixtures" fetches it.');
@@ -16,7 +17,7 @@ switch (part) {
     console.log(JSON.stringify({ watching: await watchingRatio(debian) }));
     break;
   case "matching":
-    console.log(JSON.stringify({ matching: matchingRate() }));
+    console.log(JSON.stringify({ matching: await matchingRate() }));
     break;
   case "shell": {
     const { roundTripMs } = await shellCosts("riscv64", debian.kernel, debian.initrd, "console=ttyS0 quiet");

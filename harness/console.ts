@@ -124,6 +124,7 @@ export class Console {
   #lineStart = 0;
   /** Who takes the guest's bytes in place of this console. */
   #taker: ((byte: number) => void) | undefined;
+  #sentBytes = 0;
   readonly #quiet: Timer;
   readonly #timeUp: Timer;
   readonly #output = new Uint8Array(OUTPUT_CHUNK);
@@ -162,6 +163,11 @@ export class Console {
     const from = Math.max(this.#lineStart, this.#transcript.units - MAX_LINE);
     const { text, start } = this.#transcript.since(from);
     return text.slice(start);
+  }
+
+  /** How many bytes the guest has sent so far, also those that are not kept and those that `vm.shell` took. */
+  get sentBytes(): number {
+    return this.#sentBytes;
   }
 
   /** Bytes that {@linkcode Console.bytes} lacks at its beginning, because there were too many. */
@@ -362,6 +368,7 @@ export class Console {
   }
 
   #take(byte: number): void {
+    this.#sentBytes++;
     if (this.#taker) return this.#taker(byte);
     if (this.#outputLength === OUTPUT_CHUNK) this.flush();
     this.#output[this.#outputLength++] = byte;
@@ -377,7 +384,7 @@ export class Console {
   /** Tells of the line that a line feed has just finished. */
   #endLine(): void {
     const end = this.#transcript.units;
-    const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE));
+    const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE), 0);
     const line = text.slice(start).replace(/\r*\n$/, "");
     const reader = this.#reader;
     if (reader) {

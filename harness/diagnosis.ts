@@ -89,6 +89,18 @@ export class Diagnosis {
     return ifReadable(() => this.#machine.kernel.log());
   }
 
+  /** Why the symbols that the test gave are of no use, where they are of none. */
+  notice(): string | undefined {
+    if (!this.#machine.given) return undefined;
+    try {
+      this.symbolizer();
+    } catch (error) {
+      if (error instanceof BootwrightError) return error.message;
+      throw error;
+    }
+    return undefined;
+  }
+
   /** A report's text with its bare addresses named. */
   symbolized(text: string): string {
     return ifReadable(() => symbolizeText(text, this.symbolizer())) ?? text;

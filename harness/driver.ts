@@ -41,6 +41,9 @@ export interface Debugger {
 export const MAX_REBOOTS = 16;
 
 const SLICE_MS = 8;
+/** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */
+const SLICES = 32;
+const SECOND_NS = 1e9;
 
 /** Runs one machine. */
 export class Driver {
@@ -48,6 +51,8 @@ export class Driver {
   onWait: () => void = () => {};
   /** Called after every slice. */
   onSlice: () => void = () => {};
+  /** Called at every whole second of guest time that a wait comes to. */
+  onSecond: () => void = () => {};
   /** Called when the guest's own reset starts it over. */
   onReboot: () => void = () => {};
   /**
@@ -148,6 +153,7 @@ export class Driver {
     judge: Driver["judge"],
   ): Promise<VmExit | undefined> {
     const { machine } = this;
+    const sliceNs = Math.max(1, Math.ceil(within.ns / SLICES));
     let deadline = performance.now() + watchdogMs;
     this.#running = true;
     // Nothing moves before the caller has its promise: whether a second wait is one too many must not depend
@@ -178,8 +184,15 @@ export class Driver {
           continue;
         }
         if (ended) return ended;
-        machine.run(this.debugger?.runner ?? this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
+        const { nowNs } = machine.clock;
+        const secondNs = (Math.floor(nowNs / SECOND_NS) + 1) * SECOND_NS;
+        machine.run(
+          this.debugger?.runner ?? this.engine,
+          Math.min(limitNs, secondNs, nowNs + sliceNs),
+          Math.min(now + SLICE_MS, deadline),
+        );
         this.onSlice();
+        if (machine.clock.nowNs >= secondNs) this.onSecond();
         this.debugger?.moved();
         if (!done() && !machine.exit) await new Promise<void>((resolve) => setImmediate(resolve));
       }

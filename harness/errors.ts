@@ -2,6 +2,7 @@
 import { formatBacktrace, type Frame } from "./backtrace/frame.ts";
 import { describeExit, type VmExit } from "./exit.ts";
 import { formatMoment } from "./format.ts";
+import { unseenLog } from "./kernel/unseen_log.ts";
 
 /**
  * Whose fault an error is: the caller's (`usage`), the guest's (`guest`), the host's (`host`), or nobody's
@@ -61,6 +62,8 @@ export interface MachineReport {
   readonly kernelLog?: readonly string[];
   /** Where a guest that was busy spent the wait's time, as lines of a histogram. */
   readonly hotSpots?: readonly string[];
+  /** Why the symbols that the test gave are of no use: they are of another build, say. */
+  readonly symbolsNotice?: string;
   /** A command that shows the same, where the machine was made from files. */
   readonly reproduce: string | undefined;
 }
@@ -110,8 +113,9 @@ function waitMessage(
   } else {
     lines.push("  the console is empty");
   }
-  const unseen = unseenLog(report);
+  const unseen = unseenLog(report.kernelLog ?? [], report.lastLines).slice(-MAX_LOG_LINES);
   if (unseen.length > 0) lines.push("  the end of the kernel's log:", ...unseen.map((line) => `  | ${line}`));
+  if (report.symbolsNotice) lines.push(`  symbols: ${report.symbolsNotice}`);
   if (report.reproduce) lines.push(`  reproduce: ${report.reproduce}`);
   return lines.join("\n");
 }
@@ -129,11 +133,3 @@ function positionLines({ index, pc, symbol, mode, state, frames = [] }: CpuPosit
 
 /** Lines of the kernel's log in a message. */
 const MAX_LOG_LINES = 15;
-
-/** The end of the kernel's log, as far as the console has not shown it. */
-function unseenLog({ kernelLog = [], lastLines }: MachineReport): readonly string[] {
-  const text = (line: string) => line.replace(/^\[ *\d+\.\d+\] /, "");
-  const shown = lastLines.map(text);
-  const seen = kernelLog.findLastIndex((line) => shown.includes(text(line)));
-  return kernelLog.slice(seen + 1).slice(-MAX_LOG_LINES);
-}

@@ -3,6 +3,7 @@
  * stands still and can be looked at.
  */
 import type { Timer } from "../core/clock.ts";
+import type { MachineExit } from "../core/machine.ts";
 import { type Arch, BOARDS } from "./boards.ts";
 import { type GuestDuration, guestNs, type HostDuration } from "./budget.ts";
 import { formatNs, shorten } from "./format.ts";
@@ -16,6 +17,7 @@ import { describeExit, type VmExit, type VmExitKind } from "./exit.ts";
 import type { GdbOptions, GdbServer } from "./gdb/server.ts";
 import type { Crash } from "./faults/crash.ts";
 import { type FaultPolicy, Faults } from "./faults/faults.ts";
+import { SilentPanic } from "./faults/silent_panic.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import type { ReportSetting } from "./report/on_failure.ts";
 import { Kernel } from "./kernel/kernel.ts";
@@ -86,11 +88,14 @@ export class Vm implements AsyncDisposable {
   #steps: string[] | undefined = [];
   readonly #kernel: Kernel;
   readonly #diagnosis: Diagnosis;
+  readonly #silentPanic: SilentPanic;
   /** Resets by the test: memory changes without the clock moving. */
   #resets = 0;
   readonly #runEnd: Timer;
   /** Whether a wait has failed: its error says what there is to say. */
   #failed = false;
+  /** The end of the machine that its faults have been told of. */
+  #toldExit: VmExit | undefined;
 
   /** Machines are made by {@linkcode boot}. */
   constructor(driver: Driver, facts: VmFacts) {
@@ -149,6 +154,14 @@ export class Vm implements AsyncDisposable {
       BOARDS[facts.arch].shellLine,
       facts.shell,
     );
+    this.#silentPanic = new SilentPanic({
+      sentBytes: () => this.#serial.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+      lastLines: () => this.console.lastLines(30),
+      inKernel: () => this.#cpus.some(({ state, mode }) => state === "running" && mode !== "user"),
+      log: () => this.#diagnosis.log(),
+      panicked: (lines) => this.faults.unseen(lines),
+    });
+    driver.onSecond = () => this.#silentPanic.second();
     driver.onSlice = () => {
       for (const line of this.#serial) line.flush();
       this.#diagnosis.sample();
@@ -272,7 +285,7 @@ export class Vm implements AsyncDisposable {
     try {
       const exit = await this.#driver.advance(done, { within: options.for, watchdog: options.watchdog });
       const wanted = `${formatNs(options.for.ns)} of guest time to pass`;
-      if (exit?.kind === "hostWatchdog" || exit?.kind === "panic") {
+      if (exit && (exit.kind === "hostWatchdog" || exit.kind === "panic" || this.faults.crash)) {
         throw await this.#failure(wanted, exit, undefined);
       }
       await this.#passed(wanted);
@@ -287,19 +300,19 @@ export class Vm implements AsyncDisposable {
    *
    * @returns how it ended; a spent budget and a struck watchdog are values too.
    * @throws {WaitError} when `kind` names others than how it ended.
-   * @throws {GuestCrashError} when the guest crashed and `kind` does not name "panic".
+   * @throws {GuestCrashError} when the guest crashed and `kind` does not name it: "panic", or "tripleFault".
    */
   async waitForExit(options: ExitOptions = {}): Promise<VmExit> {
     const exit = await this.#driver.advance(() => false, options);
     const ended = exit!;
     const kinds = options.kind === undefined ? undefined : [options.kind].flat();
     const wanted = `the guest to end${kinds ? ` by ${kinds.join(" or ")}` : ""}`;
-    if (kinds ? !kinds.includes(ended.kind) : ended.kind === "panic") {
+    if (kinds ? !kinds.includes(ended.kind) : this.faults.crash) {
       throw await this.#failure(wanted, ended, undefined);
     }
     this.timeline.add("exit", describeExit(ended));
     // A crash that was asked for is no failure any more.
-    if (ended.kind === "panic") this.faults.take(false);
+    if (this.faults.crash) this.faults.take(false);
     else await this.#passed(wanted);
     return ended;
   }
@@ -348,6 +361,7 @@ export class Vm implements AsyncDisposable {
         .map((entry) => shorten(logLine(entry), MAX_LINE)),
       hotSpots: this.#diagnosis.hotSpots(),
       lastLines: this.console.lastLines(30).map((line) => shorten(line, MAX_LINE)),
+      symbolsNotice: this.#diagnosis.notice(),
       reproduce: this.#command && [...this.#command, ...this.#steps ?? ["…"]].map(shellWord).join(" "),
     };
   }
@@ -372,17 +386,27 @@ export class Vm implements AsyncDisposable {
     const { exit } = this.#driver.machine;
     // Nothing more will be printed.
     if (ending && exit) this.faults.settle();
-    if (this.faults.crash === undefined && exit?.kind === "panic" && ending === exit) {
-      this.faults.event("system-failure", exit.detail);
-    }
+    if (ending === exit) this.#tellExit(exit);
     const { crash } = this.faults;
+    if (crash?.rule === "triple-fault" && ending?.kind === "tripleFault") return ending;
     return crash ? { kind: "panic", detail: crash.title } : ending;
+  }
+
+  /** Tells the faults, once, of an end that is one of them, unless what led to it is known. */
+  #tellExit(exit: MachineExit | undefined): void {
+    if (exit === this.#toldExit) return;
+    this.#toldExit = exit;
+    if (this.faults.crash) return;
+    if (exit?.kind === "reset" || exit?.kind === "hang") this.#silentPanic.look();
+    if (exit?.kind === "panic") this.faults.event("system-failure", exit.detail);
+    if (exit?.kind === "tripleFault") this.faults.event("triple-fault", exit.detail);
   }
 
   /** The error of a wait that ended as `exit` says. */
   async #failure(wanted: string, exit: VmExit, nearestMiss: string | undefined): Promise<BootwrightError> {
-    const crash = exit.kind === "panic" ? this.faults.take(false) : undefined;
-    if (crash) return await this.#crashed(crash, wanted);
+    const ended = exit.kind === "panic" || exit.kind === "tripleFault";
+    const crash = ended ? this.faults.take(false) : undefined;
+    if (crash) return await this.#crashed(crash, wanted, exit);
     this.timeline.add("miss", `waited for ${wanted}, but ${describeExit(exit)}`);
     this.faults.waitFailed();
     return await this.#reported(new WaitError(wanted, exit, nearestMiss, this.report()));
@@ -394,10 +418,11 @@ export class Vm implements AsyncDisposable {
     if (crash) throw await this.#crashed(crash, wanted);
   }
 
-  async #crashed(crash: Crash, wanted: string): Promise<BootwrightError> {
+  async #crashed(crash: Crash, wanted: string, exit?: VmExit): Promise<BootwrightError> {
     this.timeline.add("fault", crash.title);
     const report = this.report();
-    return await this.#reported(this.faults.error(crash, wanted, report, report.kernelLog));
+    const { kernelLog } = report;
+    return await this.#reported(this.faults.error(crash, wanted, report, { kernelLog, exit }));
   }
 
   /** Leaves a report about the error of a wait. */

@@ -17,7 +17,7 @@ import {
   type ExpectOptions,
   type FaultPattern,
 } from "./expectation.ts";
-import { GuestCrashError } from "./guest_crash_error.ts";
+import { type CrashFacts, GuestCrashError } from "./guest_crash_error.ts";
 import { type LinePart, splitLine } from "./printk.ts";
 import { OpenReport } from "./report.ts";
 import type { CrashRule, FaultClass } from "./rule.ts";
@@ -158,6 +158,15 @@ export class Faults {
     }
   }
 
+  /** Called by the machine with what a kernel that has panicked has logged, and no console has shown. */
+  unseen(lines: readonly string[]): void {
+    if (this.#panicked) return;
+    for (const line of lines) {
+      for (const part of splitLine(line)) this.#read(part, ALL);
+    }
+    this.settle();
+  }
+
   /** Called by the machine when nothing was printed for the time that `armQuiet` asked for. */
   quiet(): void {
     this.#close(({ quietNs }) => quietNs <= this.#armedNs);
@@ -234,7 +243,7 @@ export class Faults {
     crash: Crash,
     wanted: string,
     machine: MachineReport,
-    kernelLog?: readonly string[],
+    more: Partial<Pick<CrashFacts, "kernelLog" | "exit">> = {},
   ): GuestCrashError {
     this.#waitFailed = true;
     const others = this.#all.filter((other) => other !== crash && !other.expected);
@@ -242,7 +251,8 @@ export class Faults {
       crash,
       report: this.#host.symbolize(crash.report),
       others,
-      kernelLog,
+      kernelLog: more.kernelLog,
+      exit: more.exit,
     });
   }
 
@@ -255,13 +265,17 @@ export class Faults {
       if (age === "restart") this.#restarted(part);
     }
     const byKernel = part.timeS !== undefined || !this.#clock.established;
-    const hit = (byKernel ? ALL : BY_ANYBODY).scan(part.message);
+    this.#read(part, byKernel ? ALL : BY_ANYBODY);
+    if (KEXEC.test(part.message)) this.#begin();
+  }
+
+  #read(part: LinePart, scanner: Scanner): void {
+    const hit = scanner.scan(part.message);
     const isNew = hit !== undefined && this.#isNew(hit, part);
     for (const report of this.#open) report.add(part);
     if (isNew) this.#openReport(hit, part);
     this.#lead = LEAD.test(part.message) ? [part] : [];
     if (this.#open.length > 0) this.#review();
-    if (KEXEC.test(part.message)) this.#begin();
   }
 
   /** Whether a heading is a fault that is not known yet. */

@@ -1,5 +1,6 @@
 /** The error of a wait that a fault in the guest has ended. */
 import { type MachineReport, WaitError } from "../errors.ts";
+import type { VmExit } from "../exit.ts";
 import { formatMoment, formatNs, shorten } from "../format.ts";
 import type { Crash } from "./crash.ts";
 
@@ -18,6 +19,8 @@ export interface CrashFacts {
   readonly others: readonly Crash[];
   /** The kernel's log, where it could be read from memory. */
   readonly kernelLog: readonly string[] | undefined;
+  /** How the wait ended. @default by a panic */
+  readonly exit?: VmExit;
 }
 
 /** A fault in the guest ended the wait. */
@@ -37,7 +40,7 @@ export class GuestCrashError extends WaitError {
 
   /** Made by the wait that failed. */
   constructor(wanted: string, machine: MachineReport, facts: CrashFacts) {
-    super(wanted, { kind: "panic", detail: facts.crash.title }, undefined, machine);
+    super(wanted, facts.exit ?? { kind: "panic", detail: facts.crash.title }, undefined, machine);
     this.crash = facts.crash;
     this.crashReport = facts.report;
     this.others = facts.others;
@@ -60,6 +63,7 @@ function crashMessage(wanted: string, machine: MachineReport, facts: CrashFacts)
     ...(kernelLog ? quoted("the end of the kernel's log", kernelLog.slice(-30)) : []),
     ...(report === "" ? quoted("last console lines", machine.lastLines) : []),
   ];
+  if (machine.symbolsNotice) lines.push(`  symbols: ${machine.symbolsNotice}`);
   if (machine.reproduce) lines.push(`  reproduce: ${machine.reproduce}`);
   lines.push(`  if the test provokes it on purpose: using _ = vm.faults.expect("${crash.family}")`);
   return lines.join("\n");

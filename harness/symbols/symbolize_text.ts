@@ -1,7 +1,7 @@
 /**
  * Adds names and lines to the addresses of oopses, panics and warnings: `epc : ffffffff80234567` becomes
  * `epc : ffffffff80234567 (do_idle+0x1c/0x200 kernel/sched/idle.c:263)`. What the kernel has named itself gets the
- * line only. Everything else stays as it is, so that the text can still be searched for what was printed.
+ * line only, unless it named the wrong function. Everything else stays as it is, so that the text can still be searched for what was printed.
  *
  * Formats: Linux `arch/{riscv,arm64}/kernel/{process,traps,stacktrace}.c`, `arch/x86/kernel/{dumpstack,process_64}.c`.
  */
@@ -27,6 +27,9 @@ const ADDRESSES: readonly { readonly kind: AddressKind; readonly pattern: RegExp
 const NAMED = /(?<![\w.$])([A-Za-z_][\w.$]{0,255})\+0x([0-9a-f]{1,8})\/0x([0-9a-f]{1,8})\b(?! \[\w)/g;
 /** What makes such a place the interrupted instruction, not a caller. */
 const TOP = /(?:\be?pc ?: |\bRIP: [0-9a-f]{4}:)$/;
+/** What is before a place that is a line of a call trace. */
+const IN_TRACE =
+  /(?:\[<[0-9a-f]{16}>\] |^(?:<\d+>)?(?:\[ {0,6}\d+\.\d+\])?(?:\[ {0,6}[TC]\d+\])? {1,4}(?:\? )?)$/;
 /** Longer lines are no kernel's. */
 const MAX_LINE = 1024;
 
@@ -40,10 +43,14 @@ export function symbolizeText(text: string, symbolizer: Symbolizer): string {
   return lines.map((line) => {
     if (line.length > MAX_LINE) return line;
     if (/\+0x[0-9a-f]+\/0x/.test(line)) {
-      if (!symbolizer.lines) return line;
-      return line.replace(NAMED, (match, name: string, offset: string, size: string) => {
+      return line.replace(NAMED, (match, name: string, offset: string, size: string, at: number) => {
         const address = namedAddress(symbolizer, name, offset, size);
         if (address === undefined) return match;
+        if (offset === "0" && !tops.has(address) && IN_TRACE.test(line.slice(0, at))) {
+          // A call that never returns (of panic) ends its function: the kernel has named what lies behind it.
+          const place = symbolizer.place(address, "return");
+          return place ? `${match} (${formatPlace(place)})` : match;
+        }
         const source = symbolizer.line(address, offset === "0" ? "exact" : kindOf(address, "return"));
         return source ? `${match} (${source.file}:${source.line})` : match;
       });
@@ -63,7 +70,6 @@ function eachTop(line: string, symbolizer: Symbolizer, note: (address: bigint) =
   for (const { kind, pattern } of ADDRESSES) {
     if (kind === "exact") { for (const [, hex] of line.matchAll(pattern)) note(BigInt(`0x${hex}`)); }
   }
-  if (!symbolizer.lines) return;
   for (const { 1: name, 2: offset, 3: size, index } of line.matchAll(NAMED)) {
     if (!TOP.test(line.slice(0, index))) continue;
     const address = namedAddress(symbolizer, name, offset, size);

@@ -6,7 +6,7 @@ import { debianGuest } from "../../fixtures/debian.ts";
 import { hasCommand } from "../support/guest_machines.ts";
 import { runBed } from "./bed.ts";
 
-const TIMEOUT_MS = 20 * 60_000;
+const TIMEOUT_MS = 40 * 60_000;
 const DEFAULT_TESTS = ["tests/accel/kvm", "tests/harness/shared", "tests/harness/x86_64_test.ts"];
 
 const guest = debianGuest("x86_64");

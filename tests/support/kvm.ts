@@ -23,8 +23,11 @@ export function kvmTest(name: string, fn: () => void | Promise<void>): void {
   Deno.test({ name: `${name} [${KVM_NAME}]`, ignore: !hasKvm, fn });
 }
 
+/** Whether it is the processor's own virtualisation. */
+export const hasHardwareKvm: boolean = hasKvm && probeKvm().isHardware;
+
 /** A test of what only the processor's own virtualisation can do. */
 export function hardwareKvmTest(name: string, fn: () => void | Promise<void>): void {
-  const ignore = !hasKvm || !probeKvm().isHardware;
+  const ignore = !hasHardwareKvm;
   Deno.test({ name: `${name} [${KVM_NAME}${ignore ? "; needs a hardware one" : ""}]`, ignore, fn });
 }

@@ -17,7 +17,9 @@ Deno.test("the error leads with the title and holds the whole report, its addres
 [    2.500000] Kernel panic - not syncing: at ffffffff80001234
 [    2.500010] ---[ end Kernel panic - not syncing: at ffffffff80001234 ]---`);
   const crash = watch.faults.take(false)!;
-  const error = watch.faults.error(crash, `"login:" on the console`, MACHINE, ["a line of the log"]);
+  const error = watch.faults.error(crash, `"login:" on the console`, MACHINE, {
+    kernelLog: ["a line of the log"],
+  });
   assertInstanceOf(error, GuestCrashError);
   assertInstanceOf(error, WaitError);
   assertEquals([error.name, error.verdict], ["GuestCrashError", "guest"]);

@@ -9,6 +9,8 @@ import { Watch } from "./_watch.ts";
 const LENGTH = 64 * 1024;
 /** A quadratic match of 64 Ki characters takes seconds, a linear one well under a millisecond. */
 const LIMIT_MS = 100;
+/** A busy host takes its time now and then, but not always. */
+const TRIES = 5;
 
 /** Lines that begin as a text does and go on with any part of it, or with characters of any kind, for long. */
 function adversaries(text: string): string[] {
@@ -44,10 +46,12 @@ function fill(head: string, tail: string): string {
 }
 
 function assertQuick(what: string, run: () => void): void {
-  run();
-  const start = performance.now();
-  run();
-  const ms = performance.now() - start;
+  let ms = Infinity;
+  for (let i = 0; i < TRIES && ms >= LIMIT_MS; i++) {
+    const start = performance.now();
+    run();
+    ms = performance.now() - start;
+  }
   assert(ms < LIMIT_MS, `${what}: ${ms.toFixed(0)} ms for 64 KiB`);
 }
 

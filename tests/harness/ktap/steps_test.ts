@@ -1,33 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { ktap, KtapError, type StepContext } from "../../../harness/ktap/steps.ts";
+import { ktap, KtapError } from "../../../harness/ktap/steps.ts";
 import { guest, WaitError } from "../../../mod.ts";
 import { tiny } from "../_tiny.ts";
+import { Notes } from "./_notes.ts";
 import { KSELFTEST, KUNIT } from "./_outputs.ts";
-
-/** A test context that writes down what its steps did. */
-class Notes implements StepContext {
-  readonly lines: string[] = [];
-  constructor(private readonly depth = 0) {}
-
-  async step(definition: Parameters<StepContext["step"]>[0]): Promise<boolean> {
-    const { name, ignore, fn } = definition;
-    const inner = new Notes(this.depth + 1);
-    const line = this.lines.push("") - 1;
-    let outcome = "ignored";
-    if (!ignore) {
-      outcome = await Promise.resolve(fn(inner)).then(() => "ok", (error) => {
-        this.errors.push(error.message);
-        return "FAILED";
-      });
-    }
-    this.lines[line] = `${"  ".repeat(this.depth)}${name} ... ${outcome}`;
-    this.lines.push(...inner.lines);
-    this.errors.push(...inner.errors);
-    return outcome === "ok";
-  }
-  readonly errors: string[] = [];
-}
 
 Deno.test("a suite that passes is steps of this very test", async (t) => {
   await using vm = await tiny("suite");

@@ -66,10 +66,16 @@ export interface Row extends ArchFacts {
 const translator = await translatorObstacle() && "needs the translator";
 const kvm = await kvmObstacle() && "needs KVM";
 
+/** Whether an engine is one to test now. */
+export function isWanted({ engine }: Row): boolean {
+  return !ONLY || ONLY.includes(engine);
+}
+
 /** The engines that somebody wants to see alone: the nested test bed, where others would take minutes. */
 const ONLY = Deno.env.get("BOOTWRIGHT_ENGINES")?.split(",");
 
-const ROWS: readonly Row[] = [
+/** The table. */
+export const ROWS: readonly Row[] = [
   { ...row("interpreter", "riscv64"), countsTime: true, obstacle: undefined },
   { ...row("dbt", "riscv64"), countsTime: true, obstacle: translator },
   {
@@ -100,7 +106,7 @@ export function sharedTest(
   wishes: Wishes = {},
 ): void {
   for (const row of ROWS) {
-    if (ONLY && !ONLY.includes(row.engine)) continue;
+    if (!isWanted(row)) continue;
     const why = row.obstacle ?? (wishes.countedTime && !row.countsTime ? "its time is real" : undefined);
     Deno.test({
       name: `${name} [${row.name}${why ? `: ${why}` : ""}]`,

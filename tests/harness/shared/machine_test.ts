@@ -1,11 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { guest, InputError, WaitError } from "../../../mod.ts";
+import { guest, GuestCrashError, InputError, type Vm, WaitError } from "../../../mod.ts";
 import { aWhile, sharedTest } from "./_rows.ts";
 
 sharedTest("exits are values", async (_, tiny) => {
-  for (
-    const [name, kind] of [["hello", "poweroff"], ["reset", "reset"], ["nowhere", "tripleFault"]] as const
-  ) {
+  for (const [name, kind] of [["hello", "poweroff"], ["reset", "reset"]] as const) {
     await using vm = await tiny(name);
     assertEquals((await vm.waitForExit()).kind, kind);
     assertEquals(vm.exit?.kind, kind);
@@ -13,6 +11,34 @@ sharedTest("exits are values", async (_, tiny) => {
   await using vm = await tiny("fault");
   assertEquals(await vm.waitForExit(), { kind: "debugExit", code: 2 });
   assertStringIncludes(vm.console.text, "at the illegal instruction");
+});
+
+sharedTest("a triple fault is a crash of every wait, unless it was named or announced", async (_, tiny) => {
+  const waits: [string, (vm: Vm) => Promise<unknown>][] = [
+    ["for a pattern", (vm) => vm.console.waitFor("never printed")],
+    ["for any exit", (vm) => vm.waitForExit()],
+    ["for another exit", (vm) => vm.waitForExit({ kind: ["poweroff", "reset"] })],
+    ["for time to pass", (vm) => vm.run({ for: guest("1s") })],
+    ["for nothing to be printed", (vm) => vm.console.never("panic", { during: guest("1s") })],
+  ];
+  for (const [what, wait] of waits) {
+    await using vm = await tiny("nowhere");
+    const error = await assertRejects(() => wait(vm), GuestCrashError, "triple fault", what);
+    assertEquals([error.exit.kind, error.crash.rule, vm.exit?.kind], [
+      "tripleFault",
+      "triple-fault",
+      "tripleFault",
+    ]);
+    // Told once; the machine is none the better for it.
+    await assertRejects(() => vm.console.waitFor("never printed"), WaitError, "triple fault");
+  }
+  await using named = await tiny("nowhere");
+  assertEquals((await named.waitForExit({ kind: "tripleFault" })).kind, "tripleFault");
+  assertEquals(named.faults.all.map(({ rule }) => rule), ["triple-fault"]);
+
+  await using announced = await tiny("nowhere");
+  using _fault = announced.faults.expect("triple-fault");
+  assertEquals((await announced.waitForExit()).kind, "tripleFault");
 });
 
 sharedTest("only the exit that was named is a pass", async (_, tiny) => {
