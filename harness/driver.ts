@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../accel/engine.ts";
 import type { Board } from "../core/boards/board.ts";
-import type { Machine, Runner } from "../core/machine.ts";
+import type { Machine, ParallelRunner, Runner } from "../core/machine.ts";
 import { guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
 import { formatNs } from "./format.ts";
 import { InputError } from "./errors.ts";
@@ -25,7 +25,7 @@ export type ResetPolicy = "exit" | "reboot";
 /** Somebody who may keep the machine still while it is awaited, and says how it moves: gdb. */
 export interface Debugger {
   /** What runs vCPUs meanwhile. */
-  readonly runner: Runner;
+  readonly runner: Runner | ParallelRunner;
   /**
    * Asked before each slice, and before a wait ends that is not done, with the reason: a promise for the moment
    * when the wait may go on, or undefined where it may at once.

@@ -6,14 +6,21 @@
  * Guest time is the real time that passes while the machine runs. Between runs no vCPU is in the kernel, no exit
  * is half done, and the guest's clocks are set back by the time that it stood still.
  */
-import type { RegisterHolder, X86RegisterPort, X86Registers } from "../../core/decoder/x86/registers.ts";
+import {
+  linearPc,
+  type RegisterHolder,
+  type X86RegisterPort,
+  type X86Registers,
+} from "../../core/decoder/x86/registers.ts";
 import type { Machine } from "../../core/machine.ts";
 import type { GuestRam } from "../../core/memory.ts";
-import type { ParallelEngine } from "../engine.ts";
+import type { Watchpoint } from "../../core/debug/debug_points.ts";
+import type { ParallelEngine, Step } from "../engine.ts";
 import { errnoText, installKickHandler, ThreadTimer } from "../ffi/posix.ts";
 import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
-import { MP_STATE } from "./abi/table.ts";
+import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
+import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
 import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
@@ -54,6 +61,7 @@ export class KvmEngine implements ParallelEngine {
   readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
+  readonly #debug: GuestDebug;
   /** As after power-on. */
   readonly #pristine: KvmMachineState;
   /** Registers of vCPUs that were reset and have not been told yet. */
@@ -76,7 +84,10 @@ export class KvmEngine implements ParallelEngine {
    */
   constructor(machine: Machine, options: KvmOptions = {}) {
     this.#machine = machine;
-    this.#exits = new ExitHandler(machine);
+    this.#exits = new ExitHandler(machine, (vcpu) => {
+      this.#debug.stopped(vcpu);
+      if (this.#debug.stepped) machine.requestStop();
+    });
     const count = machine.vcpus.length;
     using resources = new DisposableStack();
     const system = resources.use(new KvmSystem());
@@ -96,6 +107,8 @@ export class KvmEngine implements ParallelEngine {
       vcpu.setCpuid(this.#cpuid[i]);
       this.#vcpus.push(vcpu);
     }
+    const blocksInterrupts = (this.#vm.debugFlags & KVM.GUESTDBG_BLOCKIRQ) !== 0;
+    this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
     installKickHandler();
     this.#timer = resources.use(new ThreadTimer());
     for (const vcpu of this.#vcpus.slice(1)) {
@@ -147,17 +160,36 @@ export class KvmEngine implements ParallelEngine {
     });
   }
 
-  runMachine(machine: Machine, limitNs: number, hostDeadlineMs: number): void {
-    const { clock } = machine;
+  runMachine(_: Machine, limitNs: number, hostDeadlineMs: number): void {
     this.#applyPowerOn();
+    this.#debug.prepare();
+    this.#run(limitNs, hostDeadlineMs, undefined);
+  }
+
+  canStopAt(breakpoints: number, watchpoints: readonly Watchpoint[]): boolean {
+    return fitsDebugRegisters(breakpoints, watchpoints);
+  }
+
+  stepMachine({ cpu, alone }: Step, limitNs: number, hostDeadlineMs: number): boolean {
+    const { holder } = this.#machine.vcpus[cpu] as unknown as X86RegisterPort;
+    this.#debug.prepare({ cpu, pc: linearPc(holder.read()) });
+    this.#run(limitNs, hostDeadlineMs, alone ? cpu : undefined);
+    return this.#debug.stepped;
+  }
+
+  /** @param only The number of the one vCPU that shall run; all do where it is undefined. */
+  #run(limitNs: number, hostDeadlineMs: number, only: number | undefined): void {
+    const { clock } = this.#machine;
     this.#setClocksBack();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
     clock.startReal();
     try {
-      for (const remote of this.#remotes) remote.resume();
-      this.#runUntil(limitNs, hostDeadlineMs);
+      for (const remote of this.#remotes) {
+        if (only === undefined || only === remote.vcpu.index) remote.resume();
+      }
+      this.#runUntil(limitNs, hostDeadlineMs, only === undefined || only === 0);
     } finally {
       this.#stopAll();
       clock.stopReal();
@@ -167,7 +199,7 @@ export class KvmEngine implements ParallelEngine {
     }
   }
 
-  #runUntil(limitNs: number, hostDeadlineMs: number): void {
+  #runUntil(limitNs: number, hostDeadlineMs: number, firstRuns: boolean): void {
     const machine = this.#machine, { clock, control } = machine;
     for (;;) {
       clock.fireDue();
@@ -183,8 +215,15 @@ export class KvmEngine implements ParallelEngine {
       clock.deadlineMoved = false;
       control.yield = false;
       Atomics.add(this.#shared, HEARTBEAT, 1);
-      this.#runFirst();
+      if (firstRuns) this.#runFirst();
+      else this.#serveWhileFirstStands(leftNs);
     }
+  }
+
+  /** Waits for the others' exits, and serves them, for so long. */
+  #serveWhileFirstStands(ns: number): void {
+    Atomics.wait(this.#shared, ATTENTION, 0, ns / 1e6);
+    this.#serveRemotes();
   }
 
   /** Runs the first vCPU until something is to be looked at, serving the others' exits meanwhile. */

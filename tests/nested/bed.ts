@@ -42,6 +42,7 @@ $b mkdir -p /tmp /dev/shm /root
 $b mount -t tmpfs tmpfs /tmp
 $b mount -t tmpfs tmpfs /dev/shm
 $b mkdir /tmp/out
+$b ifconfig lo 127.0.0.1 up
 while read -r module; do $b insmod "/lib/modules/$module.ko" || echo "no $module"; done </etc/modules
 ${variables.map(([name, value]) => `export ${name}=${quote(value)}`).join("\n")}
 cd /${PROJECT}
