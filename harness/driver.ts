@@ -40,7 +40,10 @@ export interface Debugger {
 /** Reboots after which `onReset: "reboot"` takes the guest to be resetting in a loop. */
 export const MAX_REBOOTS = 16;
 
+/** Milliseconds between two turns of the event loop. */
 const SLICE_MS = 8;
+/** The same for engines that must stop every vCPU for it. */
+const PARALLEL_SLICE_MS = 20;
 
 /** Runs one machine. */
 export class Driver {
@@ -61,6 +64,7 @@ export class Driver {
   #running = false;
   #closed = false;
   #reboots = 0;
+  readonly #sliceMs: number;
   #idle: Promise<void> = Promise.resolve();
   readonly #watchdog: HostDuration;
 
@@ -71,6 +75,7 @@ export class Driver {
     watchdog: HostDuration = host("5m"),
   ) {
     this.machine = board.machine;
+    this.#sliceMs = "runMachine" in engine ? PARALLEL_SLICE_MS : SLICE_MS;
     hostMs(watchdog);
     this.#watchdog = watchdog;
   }
@@ -178,7 +183,7 @@ export class Driver {
           continue;
         }
         if (ended) return ended;
-        machine.run(this.debugger?.runner ?? this.engine, limitNs, Math.min(now + SLICE_MS, deadline));
+        machine.run(this.debugger?.runner ?? this.engine, limitNs, Math.min(now + this.#sliceMs, deadline));
         this.onSlice();
         this.debugger?.moved();
         if (!done() && !machine.exit) await new Promise<void>((resolve) => setImmediate(resolve));

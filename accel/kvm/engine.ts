@@ -21,6 +21,7 @@ import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
 import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
+import { addressBits, checkLimits, KvmLimitError } from "./limits.ts";
 import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
@@ -43,11 +44,6 @@ export interface KvmOptions {
   readonly cpuModel?: CpuModel;
 }
 
-/** A machine cannot be what was asked for under KVM. */
-export class KvmLimitError extends Error {
-  override name = "KvmLimitError";
-}
-
 /** KVM, bound to one machine. */
 export class KvmEngine implements ParallelEngine {
   readonly name = "kvm";
@@ -62,8 +58,8 @@ export class KvmEngine implements ParallelEngine {
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
   readonly #debug: GuestDebug;
-  /** As after power-on. */
-  readonly #pristine: KvmMachineState;
+  /** As after power-on; made when the first reset wants it. */
+  #pristine: KvmMachineState | undefined;
   /** Registers of vCPUs that were reset and have not been told yet. */
   readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
   /** Registers as they were read since the machine last moved. */
@@ -79,7 +75,7 @@ export class KvmEngine implements ParallelEngine {
    * Makes the virtual machine and takes the vCPUs' registers over.
    *
    * @throws {KvmError} when the kernel refuses.
-   * @throws {KvmLimitError} when it has too many vCPUs.
+   * @throws {KvmLimitError} when it has more vCPUs or memory than KVM allows.
    * @throws {CpuModelError} when the host is no such processor.
    */
   constructor(machine: Machine, options: KvmOptions = {}) {
@@ -92,10 +88,10 @@ export class KvmEngine implements ParallelEngine {
     using resources = new DisposableStack();
     const system = resources.use(new KvmSystem());
     this.#vm = resources.use(new KvmVm(system));
-    const { maxVcpus } = this.#vm;
-    if (count > maxVcpus) {
-      throw new KvmLimitError(`KVM on this host allows ${maxVcpus} vCPUs, and the machine has ${count}.`);
-    }
+    checkLimits(count, Math.max(...machine.rams.map(({ base, size }) => base + size)), {
+      vcpus: this.#vm.maxVcpus,
+      addressBits: addressBits(system.supportedCpuid),
+    });
     for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
     const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
@@ -114,7 +110,6 @@ export class KvmEngine implements ParallelEngine {
     for (const vcpu of this.#vcpus.slice(1)) {
       this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared.buffer)));
     }
-    this.#pristine = saveMachine(this.#vm, this.#vcpus, this.#cpuid, "");
     this.#takeOver();
     this.#resources.use(resources.move());
   }
@@ -147,17 +142,30 @@ export class KvmEngine implements ParallelEngine {
   /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
   #applyPowerOn(): void {
     if (this.#poweredOn.every((registers) => registers === undefined)) return;
-    if (this.#started && this.#poweredOn[0]) {
-      this.#vm.restoreChips(this.#pristine.chips);
+    const pristine = this.#started ? this.#pristine ??= this.#freshState() : undefined;
+    if (pristine && this.#poweredOn[0]) {
+      this.#vm.restoreChips(pristine.chips);
       this.#machine.interruptPins.refresh();
     }
     this.#poweredOn.forEach((registers, i) => {
       if (registers === undefined) return;
-      if (this.#started) restoreVcpu(this.#vcpus[i], this.#pristine.vcpus[i]);
+      if (pristine) restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
       writeRegisters(this.#vcpus[i], registers);
       this.#known[i] = undefined;
       this.#poweredOn[i] = undefined;
     });
+  }
+
+  /** What a machine like this one is before it has run. */
+  #freshState(): KvmMachineState {
+    using resources = new DisposableStack();
+    const vm = resources.use(new KvmVm(this.#vm.system));
+    const vcpus = this.#cpuid.map((cpuid, i) => {
+      const vcpu = resources.use(new KvmVcpu(vm, i));
+      vcpu.setCpuid(cpuid);
+      return vcpu;
+    });
+    return saveMachine(vm, vcpus, this.#cpuid, "");
   }
 
   runMachine(_: Machine, limitNs: number, hostDeadlineMs: number): void {

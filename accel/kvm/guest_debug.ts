@@ -85,6 +85,8 @@ export class GuestDebug {
     this.stepped = false;
     this.#stepping = step?.cpu;
     const { breakpoints, watchpoints } = this.debug;
+    const isIdle = breakpoints.size === 0 && watchpoints.length === 0 && step === undefined;
+    if (isIdle && this.#told.every((what) => what === "")) return;
     const stops = Array.from(breakpoints, (address): Slot => ({ address, length: 1, condition: EXECUTION }));
     this.#slots = [...stops, ...watchpoints.flatMap(pieces)].slice(0, SLOTS);
     for (const vcpu of this.vcpus) this.#tell(vcpu, step?.cpu === vcpu.index ? step.pc : undefined);
