@@ -126,3 +126,8 @@ function tinyGuests({ arch, engine }: Row): Tiny {
 export function aWhile({ countsTime }: Row): ReturnType<typeof guest> {
   return countsTime ? guest("2ms") : guest("60ms");
 }
+
+/** How much of what costs time by the character: the nested test bed's emulated processor takes 0.1 ms for each. */
+export function amount(ofCharacters: number): number {
+  return Deno.env.has("BOOTWRIGHT_KVM_BED") ? ofCharacters / 10 : ofCharacters;
+}
