@@ -325,8 +325,10 @@ export class KvmEngine implements ParallelEngine {
       if (offset !== undefined) vcpu.tscOffset = offset - ticks;
       else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
     }
-    const gapNs = BigInt(Math.round(gapMs * 1e6)), now = this.#vm.clockNs;
-    this.#vm.clockNs = now > gapNs ? now - gapNs : 0n;
+    const now = this.#vm.clockNs, readAtMs = performance.now();
+    // It runs between being read and being written, and that time is not to be lost.
+    const backNs = BigInt(Math.round((gapMs - (performance.now() - readAtMs)) * 1e6));
+    this.#vm.clockNs = now > backNs ? now - backNs : 0n;
     for (const vcpu of this.#vcpus) vcpu.excuseGap();
   }
 

@@ -30,7 +30,8 @@ debianTest(
     assert(vm.kernel.log().some(({ text }) => text.includes("Hypervisor detected: KVM")));
     assert(vm.kernel.tasks().some(({ comm }) => comm === "sh"));
     assert(vm.kernel.modules().some(({ name }) => name === "button"));
-    // The shell waits for a line, so the processor idles.
+    // The shell waits for a line, so the processor idles soon.
+    await vm.run({ for: guest("500ms") });
     const names = vm.backtrace(0).map(({ symbol }) => symbol);
     assert(names.includes("do_idle"), `${names}`);
 
@@ -49,6 +50,7 @@ debianTest(
 
     // gdb stops it where a system call begins.
     const entry = vm.kernel.symbol("do_syscall_64").address;
+    vm.pressPowerButton();
     await debug(vm, async (gdb) => {
       assertEquals(await gdb.ask(`Z1,${entry.toString(16)},1`), "OK");
       const stopped = gdb.ask("vCont;c");
