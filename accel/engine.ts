@@ -3,6 +3,7 @@
  * count instructions are given one vCPU and a budget at a time, by the machine's run loop; engines that cannot
  * run all vCPUs at once, in real time.
  */
+import type { Watchpoint } from "../core/debug/debug_points.ts";
 import type { Vcpu } from "../core/isa.ts";
 import type { ParallelRunner } from "../core/machine.ts";
 
@@ -27,8 +28,24 @@ export interface CountingEngine extends EngineBase {
   run(vcpu: Vcpu, budget: number): void;
 }
 
-/** An engine that runs all vCPUs of its machine at once. */
-export type ParallelEngine = EngineBase & ParallelRunner;
+/** A vCPU that a debugger lets execute one instruction. */
+export interface Step {
+  /** Its number. */
+  readonly cpu: number;
+  /** Whether the others stand still meanwhile. */
+  readonly alone: boolean;
+}
+
+/** An engine that runs all vCPUs of its machine at once. It stops where `machine.debug` says. */
+export interface ParallelEngine extends EngineBase, ParallelRunner {
+  /** Whether so many breakpoints and these watchpoints can be had at a time. */
+  canStopAt(breakpoints: number, watchpoints: readonly Watchpoint[]): boolean;
+  /**
+   * {@linkcode ParallelRunner.runMachine}, which ends when the given vCPU has executed an instruction: true then. A
+   * breakpoint at that instruction does not stop it.
+   */
+  stepMachine(step: Step, limitNs: number, hostDeadlineMs: number): boolean;
+}
 
 /** An execution engine, bound to one machine. */
 export type Engine = CountingEngine | ParallelEngine;

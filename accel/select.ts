@@ -71,14 +71,9 @@ async function selectKvm(
   }
   const obstacle = await kvmObstacle();
   if (obstacle !== undefined) throw new EngineUnavailableError(obstacle);
-  const { probeKvm, describeKvm } = await import("./kvm/probe.ts");
-  const findings = probeKvm();
-  if (choice === "auto" && !findings.isHardware) {
-    throw new EngineUnavailableError(
-      `${arch} guests run under KVM only for now, and what is here is a ${describeKvm(findings)}. ` +
-        "Choose the engine kvm to use it all the same.",
-    );
-  }
+  const { probeKvm, reluctance } = await import("./kvm/probe.ts");
+  const reason = choice === "auto" ? reluctance(probeKvm()) : undefined;
+  if (reason !== undefined) throw new EngineUnavailableError(reason);
   const [{ mappedMemory }, { KvmEngine }] = await Promise.all([
     import("./ffi/memory.ts"),
     import("./kvm/engine.ts"),

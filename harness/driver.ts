@@ -5,7 +5,7 @@
  */
 import type { Engine } from "../accel/engine.ts";
 import type { Board } from "../core/boards/board.ts";
-import type { Machine, Runner } from "../core/machine.ts";
+import type { Machine, ParallelRunner, Runner } from "../core/machine.ts";
 import { guest, type GuestDuration, guestNs, host, type HostDuration, hostMs } from "./budget.ts";
 import { formatNs } from "./format.ts";
 import { InputError } from "./errors.ts";
@@ -25,7 +25,7 @@ export type ResetPolicy = "exit" | "reboot";
 /** Somebody who may keep the machine still while it is awaited, and says how it moves: gdb. */
 export interface Debugger {
   /** What runs vCPUs meanwhile. */
-  readonly runner: Runner;
+  readonly runner: Runner | ParallelRunner;
   /**
    * Asked before each slice, and before a wait ends that is not done, with the reason: a promise for the moment
    * when the wait may go on, or undefined where it may at once.
@@ -40,7 +40,10 @@ export interface Debugger {
 /** Reboots after which `onReset: "reboot"` takes the guest to be resetting in a loop. */
 export const MAX_REBOOTS = 16;
 
+/** Milliseconds between two turns of the event loop. */
 const SLICE_MS = 8;
+/** The same for engines that must stop every vCPU for it. */
+const PARALLEL_SLICE_MS = 20;
 /** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */
 const SLICES = 32;
 const SECOND_NS = 1e9;
@@ -66,6 +69,7 @@ export class Driver {
   #running = false;
   #closed = false;
   #reboots = 0;
+  readonly #sliceMs: number;
   #idle: Promise<void> = Promise.resolve();
   readonly #watchdog: HostDuration;
 
@@ -76,6 +80,7 @@ export class Driver {
     watchdog: HostDuration = host("5m"),
   ) {
     this.machine = board.machine;
+    this.#sliceMs = "runMachine" in engine ? PARALLEL_SLICE_MS : SLICE_MS;
     hostMs(watchdog);
     this.#watchdog = watchdog;
   }
@@ -189,7 +194,7 @@ export class Driver {
         machine.run(
           this.debugger?.runner ?? this.engine,
           Math.min(limitNs, secondNs, nowNs + sliceNs),
-          Math.min(now + SLICE_MS, deadline),
+          Math.min(now + this.#sliceMs, deadline),
         );
         this.onSlice();
         if (machine.clock.nowNs >= secondNs) this.onSecond();

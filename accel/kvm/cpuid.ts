@@ -143,6 +143,8 @@ const HTT = 1 << 28, MONITOR = 1 << 3, OSXSAVE = 1 << 27, TSC_DEADLINE = 1 << 24
 /** Without it no guest looks for the leaves that name KVM, nor uses its clock. KVM leaves it to us. */
 const HYPERVISOR = 1 << 31;
 const CMP_LEGACY = 1 << 1;
+/** Virtualisation for guests' own guests: its state is in no register, so that no saved machine would be complete. */
+const VMX = 1 << 5, SVM = 1 << 2;
 /** Paravirtual features that need the help of more than KVM: message-signalled interrupts to distant APICs, migration. */
 const KVM_NOT_OURS = 1 << 15 | 1 << 17;
 
@@ -157,7 +159,7 @@ function place(entry: Entry, { vcpu, vcpus, tscDeadline }: CpuidOptions): void {
   switch (entry.function) {
     case 0x1:
       entry.ebx = ((entry.ebx & 0xffff) | vcpu << 24 | (many ? 1 << coreBits(vcpus) : 1) << 16) >>> 0;
-      entry.ecx = withBits(entry.ecx & ~(MONITOR | OSXSAVE) | HYPERVISOR, TSC_DEADLINE, tscDeadline);
+      entry.ecx = withBits(entry.ecx & ~(MONITOR | OSXSAVE | VMX) | HYPERVISOR, TSC_DEADLINE, tscDeadline);
       entry.edx = withBits(entry.edx, HTT, many);
       break;
     case 0x4:
@@ -173,7 +175,7 @@ function place(entry: Entry, { vcpu, vcpus, tscDeadline }: CpuidOptions): void {
       entry.eax = (entry.eax & ~KVM_NOT_OURS) >>> 0;
       break;
     case 0x80000001:
-      entry.ecx = withBits(entry.ecx, CMP_LEGACY, many);
+      entry.ecx = withBits(entry.ecx & ~SVM, CMP_LEGACY, many);
       break;
     case 0x80000008:
       entry.ecx = ((entry.ecx & ~0xf0ff) | vcpus - 1 | coreBits(vcpus) << 12) >>> 0;

@@ -6,14 +6,22 @@
  * Guest time is the real time that passes while the machine runs. Between runs no vCPU is in the kernel, no exit
  * is half done, and the guest's clocks are set back by the time that it stood still.
  */
-import type { RegisterHolder, X86RegisterPort, X86Registers } from "../../core/decoder/x86/registers.ts";
+import {
+  linearPc,
+  type RegisterHolder,
+  type X86RegisterPort,
+  type X86Registers,
+} from "../../core/decoder/x86/registers.ts";
 import type { Machine } from "../../core/machine.ts";
 import type { GuestRam } from "../../core/memory.ts";
-import type { ParallelEngine } from "../engine.ts";
+import type { Watchpoint } from "../../core/debug/debug_points.ts";
+import type { ParallelEngine, Step } from "../engine.ts";
 import { errnoText, installKickHandler, ThreadTimer } from "../ffi/posix.ts";
 import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
-import { MP_STATE } from "./abi/table.ts";
+import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
+import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
+import { addressBits, checkLimits, KvmLimitError } from "./limits.ts";
 import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
@@ -36,11 +44,6 @@ export interface KvmOptions {
   readonly cpuModel?: CpuModel;
 }
 
-/** A machine cannot be what was asked for under KVM. */
-export class KvmLimitError extends Error {
-  override name = "KvmLimitError";
-}
-
 /** KVM, bound to one machine. */
 export class KvmEngine implements ParallelEngine {
   readonly name = "kvm";
@@ -54,8 +57,9 @@ export class KvmEngine implements ParallelEngine {
   readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
-  /** As after power-on. */
-  readonly #pristine: KvmMachineState;
+  readonly #debug: GuestDebug;
+  /** As after power-on; made when the first reset wants it. */
+  #pristine: KvmMachineState | undefined;
   /** Registers of vCPUs that were reset and have not been told yet. */
   readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
   /** Registers as they were read since the machine last moved. */
@@ -71,20 +75,23 @@ export class KvmEngine implements ParallelEngine {
    * Makes the virtual machine and takes the vCPUs' registers over.
    *
    * @throws {KvmError} when the kernel refuses.
-   * @throws {KvmLimitError} when it has too many vCPUs.
+   * @throws {KvmLimitError} when it has more vCPUs or memory than KVM allows.
    * @throws {CpuModelError} when the host is no such processor.
    */
   constructor(machine: Machine, options: KvmOptions = {}) {
     this.#machine = machine;
-    this.#exits = new ExitHandler(machine);
+    this.#exits = new ExitHandler(machine, (vcpu) => {
+      this.#debug.stopped(vcpu);
+      if (this.#debug.stepped) machine.requestStop();
+    });
     const count = machine.vcpus.length;
     using resources = new DisposableStack();
     const system = resources.use(new KvmSystem());
     this.#vm = resources.use(new KvmVm(system));
-    const { maxVcpus } = this.#vm;
-    if (count > maxVcpus) {
-      throw new KvmLimitError(`KVM on this host allows ${maxVcpus} vCPUs, and the machine has ${count}.`);
-    }
+    checkLimits(count, Math.max(...machine.rams.map(({ base, size }) => base + size)), {
+      vcpus: this.#vm.maxVcpus,
+      addressBits: addressBits(system.supportedCpuid),
+    });
     for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
     const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
@@ -96,12 +103,13 @@ export class KvmEngine implements ParallelEngine {
       vcpu.setCpuid(this.#cpuid[i]);
       this.#vcpus.push(vcpu);
     }
+    const blocksInterrupts = (this.#vm.debugFlags & KVM.GUESTDBG_BLOCKIRQ) !== 0;
+    this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
     installKickHandler();
     this.#timer = resources.use(new ThreadTimer());
     for (const vcpu of this.#vcpus.slice(1)) {
       this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared.buffer)));
     }
-    this.#pristine = saveMachine(this.#vm, this.#vcpus, this.#cpuid, "");
     this.#takeOver();
     this.#resources.use(resources.move());
   }
@@ -134,30 +142,62 @@ export class KvmEngine implements ParallelEngine {
   /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
   #applyPowerOn(): void {
     if (this.#poweredOn.every((registers) => registers === undefined)) return;
-    if (this.#started && this.#poweredOn[0]) {
-      this.#vm.restoreChips(this.#pristine.chips);
+    const pristine = this.#started ? this.#pristine ??= this.#freshState() : undefined;
+    if (pristine && this.#poweredOn[0]) {
+      this.#vm.restoreChips(pristine.chips);
       this.#machine.interruptPins.refresh();
     }
     this.#poweredOn.forEach((registers, i) => {
       if (registers === undefined) return;
-      if (this.#started) restoreVcpu(this.#vcpus[i], this.#pristine.vcpus[i]);
+      if (pristine) restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
       writeRegisters(this.#vcpus[i], registers);
       this.#known[i] = undefined;
       this.#poweredOn[i] = undefined;
     });
   }
 
-  runMachine(machine: Machine, limitNs: number, hostDeadlineMs: number): void {
-    const { clock } = machine;
+  /** What a machine like this one is before it has run. */
+  #freshState(): KvmMachineState {
+    using resources = new DisposableStack();
+    const vm = resources.use(new KvmVm(this.#vm.system));
+    const vcpus = this.#cpuid.map((cpuid, i) => {
+      const vcpu = resources.use(new KvmVcpu(vm, i));
+      vcpu.setCpuid(cpuid);
+      return vcpu;
+    });
+    return saveMachine(vm, vcpus, this.#cpuid, "");
+  }
+
+  runMachine(_: Machine, limitNs: number, hostDeadlineMs: number): void {
     this.#applyPowerOn();
+    this.#debug.prepare();
+    this.#run(limitNs, hostDeadlineMs, undefined);
+  }
+
+  canStopAt(breakpoints: number, watchpoints: readonly Watchpoint[]): boolean {
+    return fitsDebugRegisters(breakpoints, watchpoints);
+  }
+
+  stepMachine({ cpu, alone }: Step, limitNs: number, hostDeadlineMs: number): boolean {
+    const { holder } = this.#machine.vcpus[cpu] as unknown as X86RegisterPort;
+    this.#debug.prepare({ cpu, pc: linearPc(holder.read()) });
+    this.#run(limitNs, hostDeadlineMs, alone ? cpu : undefined);
+    return this.#debug.stepped;
+  }
+
+  /** @param only The number of the one vCPU that shall run; all do where it is undefined. */
+  #run(limitNs: number, hostDeadlineMs: number, only: number | undefined): void {
+    const { clock } = this.#machine;
     this.#setClocksBack();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
     clock.startReal();
     try {
-      for (const remote of this.#remotes) remote.resume();
-      this.#runUntil(limitNs, hostDeadlineMs);
+      for (const remote of this.#remotes) {
+        if (only === undefined || only === remote.vcpu.index) remote.resume();
+      }
+      this.#runUntil(limitNs, hostDeadlineMs, only === undefined || only === 0);
     } finally {
       this.#stopAll();
       clock.stopReal();
@@ -167,7 +207,7 @@ export class KvmEngine implements ParallelEngine {
     }
   }
 
-  #runUntil(limitNs: number, hostDeadlineMs: number): void {
+  #runUntil(limitNs: number, hostDeadlineMs: number, firstRuns: boolean): void {
     const machine = this.#machine, { clock, control } = machine;
     for (;;) {
       clock.fireDue();
@@ -183,8 +223,15 @@ export class KvmEngine implements ParallelEngine {
       clock.deadlineMoved = false;
       control.yield = false;
       Atomics.add(this.#shared, HEARTBEAT, 1);
-      this.#runFirst();
+      if (firstRuns) this.#runFirst();
+      else this.#serveWhileFirstStands(leftNs);
     }
+  }
+
+  /** Waits for the others' exits, and serves them, for so long. */
+  #serveWhileFirstStands(ns: number): void {
+    Atomics.wait(this.#shared, ATTENTION, 0, ns / 1e6);
+    this.#serveRemotes();
   }
 
   /** Runs the first vCPU until something is to be looked at, serving the others' exits meanwhile. */
@@ -278,8 +325,10 @@ export class KvmEngine implements ParallelEngine {
       if (offset !== undefined) vcpu.tscOffset = offset - ticks;
       else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
     }
-    const gapNs = BigInt(Math.round(gapMs * 1e6)), now = this.#vm.clockNs;
-    this.#vm.clockNs = now > gapNs ? now - gapNs : 0n;
+    const now = this.#vm.clockNs, readAtMs = performance.now();
+    // It runs between being read and being written, and that time is not to be lost.
+    const backNs = BigInt(Math.round((gapMs - (performance.now() - readAtMs)) * 1e6));
+    this.#vm.clockNs = now > backNs ? now - backNs : 0n;
     for (const vcpu of this.#vcpus) vcpu.excuseGap();
   }
 

@@ -36,7 +36,8 @@ export class ExitHandler {
   readonly #ports: Bus;
   readonly #bus: Bus;
 
-  constructor(machine: Pick<Machine, "ports" | "bus">) {
+  /** @param onDebug Told of the vCPUs that stopped for whoever debugs the guest. */
+  constructor(machine: Pick<Machine, "ports" | "bus">, private readonly onDebug: (vcpu: ExitedVcpu) => void) {
     this.#ports = machine.ports;
     this.#bus = machine.bus;
   }
@@ -50,6 +51,10 @@ export class ExitHandler {
       case EXIT_MMIO:
         this.counts.mmio++;
         this.#mmio(vcpu);
+        return undefined;
+      case EXIT.DEBUG:
+        this.counts.other++;
+        this.onDebug(vcpu);
         return undefined;
       default:
         this.counts.other++;

@@ -48,6 +48,13 @@ export function describeKvm({ obstacle, ring0Speed, isHardware, module }: KvmFin
     : `software KVM${by}, ${speed}: guest kernels run a thousand times slower than on hardware`;
 }
 
+/** Why nobody shall get this KVM who has not asked for it by name, as a sentence; undefined where it is welcome. */
+export function reluctance(findings: KvmFindings): string | undefined {
+  if (findings.isHardware) return undefined;
+  return `x86_64 guests run under KVM only for now, and what is here is a ${describeKvm(findings)}. ` +
+    "Choose the engine kvm to use it all the same.";
+}
+
 function formatMillions(perSecond: number): string {
   const millions = perSecond / 1e6;
   return millions < 10 ? millions.toFixed(1) : millions.toFixed(0);

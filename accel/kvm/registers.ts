@@ -43,12 +43,21 @@ export function activityOf(vcpu: KvmVcpu): X86Activity {
   return ACTIVITIES.find(([state]) => state === mp_state)?.[1] ?? "running";
 }
 
-/** Reads all registers of a vCPU, which must not run. */
+/** Calls once what gives a value, when it is first asked for. */
+function once<T extends object>(read: () => T): () => T {
+  let value: T | undefined;
+  return () => value ??= read();
+}
+
+/**
+ * The registers of a vCPU, which must not run for as long as they are looked at: what is large or seldom wanted is
+ * read when somebody looks. Whoever keeps them makes a copy (`{ ...registers }`).
+ */
 export function readRegisters(vcpu: KvmVcpu, msrs: Iterable<number>): X86Registers {
+  // First: it lets KVM settle an INIT or a start-up IPI that is under way, which changes the others.
+  const activity = activityOf(vcpu);
   const regs = vcpu.get("kvm_regs") as Record<GeneralRegister | "rip" | "rflags", bigint>;
   const sregs = vcpu.get("kvm_sregs");
-  const { db, dr6, dr7 } = vcpu.get("kvm_debugregs") as { db: bigint[]; dr6: bigint; dr7: bigint };
-  const [dr0, dr1, dr2, dr3] = db;
   const segments = Object.fromEntries(
     SEGMENT_REGISTERS.map((name) => [name, sregs[name] as unknown as X86Segment]),
   ) as Record<SegmentRegister, X86Segment>;
@@ -56,6 +65,15 @@ export function readRegisters(vcpu: KvmVcpu, msrs: Iterable<number>): X86Registe
     typeof CONTROL_REGISTERS[number],
     bigint
   >;
+  const debug = once(() => {
+    const { db: [dr0, dr1, dr2, dr3], dr6, dr7 } = vcpu.get("kvm_debugregs") as unknown as DebugRegisters;
+    return { dr0, dr1, dr2, dr3, dr6, dr7 };
+  });
+  const rest = {
+    xcr0: once(() => ({ value: readXcr0(vcpu) })),
+    xsave: once(() => vcpu.getXsave()),
+    msrs: once(() => vcpu.getMsrs([...msrs, ...MTRRS])),
+  };
   return {
     ...regs,
     ...segments,
@@ -63,12 +81,42 @@ export function readRegisters(vcpu: KvmVcpu, msrs: Iterable<number>): X86Registe
     idt: sregs.idt as unknown as X86Table,
     ...control,
     apicBase: sregs.apic_base as bigint,
-    ...{ dr0, dr1, dr2, dr3, dr6, dr7 },
-    xcr0: readXcr0(vcpu),
-    xsave: vcpu.getXsave(),
-    msrs: vcpu.getMsrs([...msrs, ...MTRRS]),
-    activity: activityOf(vcpu),
+    activity,
+    get dr0() {
+      return debug().dr0;
+    },
+    get dr1() {
+      return debug().dr1;
+    },
+    get dr2() {
+      return debug().dr2;
+    },
+    get dr3() {
+      return debug().dr3;
+    },
+    get dr6() {
+      return debug().dr6;
+    },
+    get dr7() {
+      return debug().dr7;
+    },
+    get xcr0() {
+      return rest.xcr0().value;
+    },
+    get xsave() {
+      return rest.xsave();
+    },
+    get msrs() {
+      return rest.msrs();
+    },
   };
+}
+
+/** `kvm_debugregs`. */
+interface DebugRegisters {
+  readonly db: readonly bigint[];
+  readonly dr6: bigint;
+  readonly dr7: bigint;
 }
 
 /**

@@ -63,8 +63,7 @@ export function saveMachine(
     tscKhz: vcpus[0].tscKhz,
     vcpus: vcpus.map((vcpu, i) => ({
       cpuid: cpuid[i],
-      // Reading the activity first lets KVM settle a start-up IPI that is under way.
-      registers: readRegisters(vcpu, vm.system.msrs),
+      registers: { ...readRegisters(vcpu, vm.system.msrs) },
       lapic: vcpu.get("kvm_lapic_state").regs as Uint8Array<ArrayBuffer>,
       events: vcpu.get("kvm_vcpu_events"),
     })),

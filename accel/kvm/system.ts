@@ -33,11 +33,14 @@ const REQUIRED: readonly Capability[] = [
 const MOST_CPUID_ENTRIES = 256;
 const MOST_MSRS = 4096;
 
+// What KVM says of itself stays so for as long as this process is there, and is the same for every machine.
+let isChecked = false;
+let supportedCpuid: readonly CpuidEntry[] | undefined;
+let listedMsrs: Uint32Array | undefined;
+
 /** KVM, opened. */
 export class KvmSystem implements Disposable {
   readonly #descriptor: number;
-  #cpuid: readonly CpuidEntry[] | undefined;
-  #msrs: Uint32Array | undefined;
 
   /** @throws {KvmError} when it cannot be opened or is not what the engine needs. */
   constructor() {
@@ -45,7 +48,8 @@ export class KvmSystem implements Disposable {
     if (descriptor < 0) throw new KvmError(`opening ${KVM_DEVICE}`, -descriptor);
     this.#descriptor = descriptor;
     try {
-      this.#check();
+      if (!isChecked) this.#check();
+      isChecked = true;
     } catch (error) {
       closeFile(descriptor);
       throw error;
@@ -86,7 +90,7 @@ export class KvmSystem implements Disposable {
 
   /** The CPUID table of a vCPU that has everything that host and KVM can give. */
   get supportedCpuid(): readonly CpuidEntry[] {
-    return this.#cpuid ??= this.#readCpuid();
+    return supportedCpuid ??= this.#readCpuid();
   }
 
   #readCpuid(): readonly CpuidEntry[] {
@@ -104,7 +108,7 @@ export class KvmSystem implements Disposable {
 
   /** The numbers of the MSRs that make up a vCPU's state. */
   get msrs(): Uint32Array {
-    return this.#msrs ??= this.#readMsrs();
+    return listedMsrs ??= this.#readMsrs();
   }
 
   #readMsrs(): Uint32Array {

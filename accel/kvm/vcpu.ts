@@ -140,6 +140,22 @@ export class KvmVcpu implements Disposable {
     return refused;
   }
 
+  /**
+   * Says who has the debug registers and the trap flag, until told otherwise.
+   *
+   * @param control KVM's GUESTDBG bits; 0 leaves them to the guest.
+   * @param registers DR0 to DR3 and DR7 of whoever debugs the guest.
+   */
+  setGuestDebug(
+    control: number,
+    [dr0 = 0n, dr1 = 0n, dr2 = 0n, dr3 = 0n, dr7 = 0n]: readonly bigint[],
+  ): void {
+    const bytes = new Uint8Array(STRUCTS.kvm_guest_debug.bytes);
+    const debugreg = [dr0, dr1, dr2, dr3, 0n, 0n, 0n, dr7];
+    encodeStruct("kvm_guest_debug", { control, arch: { debugreg } }, new DataView(bytes.buffer));
+    checked(ioctlBuffer(this.descriptor, IOCTL.SET_GUEST_DEBUG, bytes), "KVM_SET_GUEST_DEBUG");
+  }
+
   /** Thousands of TSC ticks per second of the guest; 0 where KVM does not say. */
   get tscKhz(): number {
     return Math.max(0, ioctlNumber(this.descriptor, IOCTL.GET_TSC_KHZ, 0));

@@ -112,9 +112,7 @@ class VcpuThread {
     this.#completes = true;
     this.#timer.disarm();
     this.#report(STATUS_EXITED);
-    Atomics.add(this.#shared, ATTENTION, 1);
-    this.#mainRunner.stopSoon();
-    if (!kickThread(this.#mainThread)) return false;
+    if (!this.#callMain()) return false;
     Atomics.wait(this.#words, STATUS, STATUS_EXITED);
     this.#timer.arm(SILENCE_NS);
     return true;
@@ -124,10 +122,16 @@ class VcpuThread {
     Atomics.store(this.#words, THREAD_ERRNO, this.#runner.errno);
     this.#timer.disarm();
     this.#report(STATUS_FAILED);
-    Atomics.add(this.#shared, ATTENTION, 1);
-    this.#mainRunner.stopSoon();
-    kickThread(this.#mainThread);
+    this.#callMain();
     return false;
+  }
+
+  /** Has the machine's thread look up, whether it runs its vCPU or waits. False when it is gone. */
+  #callMain(): boolean {
+    Atomics.add(this.#shared, ATTENTION, 1);
+    Atomics.notify(this.#shared, ATTENTION);
+    this.#mainRunner.stopSoon();
+    return kickThread(this.#mainThread);
   }
 
   #report(status: number): void {

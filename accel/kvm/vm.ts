@@ -79,6 +79,11 @@ export class KvmVm implements Disposable {
     return most > 0 ? most : ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.NR_VCPUS);
   }
 
+  /** KVM's GUESTDBG bits that it knows; 0 where it does not say (before Linux 5.13). */
+  get debugFlags(): number {
+    return Math.max(0, ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.SET_GUEST_DEBUG2));
+  }
+
   /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
   mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
     if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");

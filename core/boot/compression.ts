@@ -12,11 +12,12 @@ import { formatBytes, ImageError } from "./image_error.ts";
 import { isWholeLz4 } from "./lz4_frames.ts";
 import { isWholeZstd } from "./zstd_frames.ts";
 
-/** Produces unpacked bytes, in order; may stop after more than `maxBytes`. */
+/** Produces unpacked bytes, in order; may stop after more than `maxBytes`. `expectedBytes` may be wrong. */
 type Unpacker = (
   bytes: Uint8Array<ArrayBuffer>,
   emit: (chunk: Uint8Array) => void,
   maxBytes: number,
+  expectedBytes: number,
 ) => Promise<void>;
 
 /** The lz4 format of old, which Linux uses: a magic number, then blocks of up to 8 MiB, each with its size. */
@@ -53,9 +54,15 @@ const ZBOOT_HEADER_BYTES = 64;
  *
  * @param file The image's name, for errors.
  * @param maxBytes Most bytes the unpacked image may have: the guest's RAM.
+ * @param expectedBytes What it says it will have, which saves copies where it is true.
  * @throws {ImageError} when the image is corrupt, truncated, too large, or packed by a method not known here.
  */
-export async function unpackImage(bytes: Uint8Array, file: string, maxBytes: number): Promise<Uint8Array> {
+export async function unpackImage(
+  bytes: Uint8Array,
+  file: string,
+  maxBytes: number,
+  expectedBytes = 0,
+): Promise<Uint8Array> {
   let image = bytes;
   for (let layer = 0; layer < MAX_LAYERS; layer++) {
     if (hasMagic(image, 0, "MZ") && hasMagic(image, ZBOOT_MAGIC_OFFSET, "zimg")) {
@@ -70,7 +77,14 @@ export async function unpackImage(bytes: Uint8Array, file: string, maxBytes: num
         "unpack it first, or compress it with gzip, zstd or xz",
       );
     }
-    image = await collect(format.name, await format.unpacker(), image, file, maxBytes);
+    const unpack = await format.unpacker();
+    image = await collect(
+      format.name,
+      (owned, emit) => unpack(owned, emit, maxBytes, expectedBytes),
+      image,
+      file,
+      maxBytes,
+    );
   }
   throw new ImageError(
     file,
@@ -92,7 +106,7 @@ function zbootPayload(image: Uint8Array, file: string): Uint8Array {
 
 async function collect(
   name: string,
-  unpack: Unpacker,
+  unpack: (bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void) => Promise<void>,
   image: Uint8Array,
   file: string,
   maxBytes: number,
@@ -112,7 +126,7 @@ async function collect(
         );
       }
       chunks.push(chunk);
-    }, maxBytes);
+    });
   } catch (cause) {
     if (cause instanceof ImageError) throw cause;
     throw new ImageError(
@@ -146,13 +160,19 @@ function gzip(): Promise<Unpacker> {
   });
 }
 
+/** Each piece is a turn of the event loop: with pieces of the platform's default size these take as long as unpacking. */
+const ZSTD_PIECE = 4 << 20;
+
 async function zstd(): Promise<Unpacker> {
   const { createZstdDecompress } = await import("node:zlib"); // refuses windows above 128 MiB
-  return async (bytes, emit) => {
+  return async (bytes, emit, maxBytes, expectedBytes) => {
     if (!isWholeZstd(bytes)) throw new RangeError("unexpected end of data");
-    const stream = createZstdDecompress();
+    const chunkSize = Math.max(ZSTD_PIECE, Math.min(expectedBytes, maxBytes));
+    const stream = createZstdDecompress({ chunkSize });
     stream.end(bytes);
-    for await (const chunk of stream) emit(chunk);
+    for await (const { buffer, byteOffset, length } of stream) {
+      emit(new Uint8Array(buffer, byteOffset, length));
+    }
   };
 }
 
@@ -162,20 +182,20 @@ async function xz(): Promise<Unpacker> {
     import("./xz_blocks.ts"),
     import("./x86_filter.ts"),
   ]);
-  const unpack: Unpacker = async (bytes, emit) => {
+  const unpack = async (bytes: Uint8Array<ArrayBuffer>, emit: (chunk: Uint8Array) => void) => {
     // The stream may hand out views of one buffer that it fills again, hence the copies.
     for await (const chunk of new library.XzReadableStream(streamOf(bytes))) emit(chunk.slice());
   };
   return async (bytes, emit, maxBytes) => {
     const filtered = filteredXz(bytes);
-    if (!filtered) return await unpack(bytes, emit, maxBytes);
+    if (!filtered) return await unpack(bytes, emit);
     const chunks: Uint8Array[] = [];
     let total = 0;
     await unpack(filtered.plain, (chunk) => {
       chunks.push(chunk);
       total += chunk.length;
       if (total > maxBytes) chunks.forEach(emit);
-    }, maxBytes);
+    });
     const all = joined(chunks, total);
     let at = 0;
     for (const { unpackedBytes, crc32: expected } of filtered.blocks) {

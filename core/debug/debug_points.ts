@@ -5,7 +5,8 @@
  * The interpreter is the one place that stops. It asks before each instruction while there are breakpoints, and
  * at each access of a watched page, since the translations of such pages are guarded in the TLBs (TLB_GUARDED)
  * and never match on fast paths. Translated code leaves an instruction with a breakpoint, and accesses of
- * guarded pages, to the interpreter; the rest of it runs at full speed.
+ * guarded pages, to the interpreter; the rest of it runs at full speed. Under KVM the processor's own debug
+ * registers do it (`accel/kvm/guest_debug.ts`).
  */
 import { PAGE_SIZE } from "../memory.ts";
 
@@ -91,6 +92,22 @@ export class DebugPoints {
     this.onBreakpointChange(lo, lowHalf(address >> 32n));
   }
 
+  /** The breakpoints' addresses. */
+  get breakpoints(): ReadonlySet<bigint> {
+    return this.#breakpoints;
+  }
+
+  /** The watchpoints. */
+  get watchpoints(): readonly Watchpoint[] {
+    return this.#watchpoints;
+  }
+
+  /** Somebody else has noticed a hit, the processor for instance: the machine is told to stop. */
+  report(hit: DebugHit): void {
+    this.hit ??= hit;
+    this.requestStop();
+  }
+
   /** Whether there is a breakpoint at an address. */
   hasBreakpoint(lo: number, hi: number): boolean {
     return this.#byOffset[lo & OFFSET_MASK] !== 0 && this.#breakpoints.has(join(lo, hi));
@@ -106,8 +123,7 @@ export class DebugPoints {
     if (!this.hasBreakpoint(lo, hi)) return false;
     const address = join(lo, hi);
     if (address === this.#passed) return false;
-    this.hit ??= { cpu, address };
-    this.requestStop();
+    this.report({ cpu, address });
     return true;
   }
 
@@ -152,8 +168,7 @@ export class DebugPoints {
       if (watchpoint.kind !== "access" && watchpoint.kind !== kind) continue;
       const { address } = watchpoint;
       if (from >= address + BigInt(watchpoint.length) || address >= to) continue;
-      this.hit ??= { cpu, watchpoint, address: from > address ? from : address };
-      this.requestStop();
+      this.report({ cpu, watchpoint, address: from > address ? from : address });
       return true;
     }
     return false;

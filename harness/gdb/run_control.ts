@@ -3,13 +3,14 @@
  *
  * It moves nothing itself. The machine moves in the waits of a test, as ever (see `driver.ts`); while gdb has
  * stopped it, they wait. So what gdb does cannot change what the guest sees: a breakpoint is where a slice ends,
- * a step is a slice of one instruction, and other vCPUs take their turns during a step as they would without.
+ * a step is a slice of one instruction, and other vCPUs take their turns during a step as they would without. Engines
+ * that run all vCPUs at once have breakpoints and steps of their own, and only so many.
  */
-import type { CountingEngine } from "../../accel/engine.ts";
+import type { CountingEngine, Engine, ParallelEngine } from "../../accel/engine.ts";
 import type { DebugHit, Watchpoint } from "../../core/debug/debug_points.ts";
 import { pagesOf } from "../../core/debug/debug_points.ts";
 import type { SoftwareVcpu, Vcpu } from "../../core/isa.ts";
-import type { Machine, MachineExit, Runner } from "../../core/machine.ts";
+import type { Machine, MachineExit, ParallelRunner, Runner } from "../../core/machine.ts";
 import type { Driver } from "../driver.ts";
 import { describeExit, type VmExit } from "../exit.ts";
 import type { Resumption, Step } from "./resumption.ts";
@@ -42,7 +43,7 @@ export class RunControl {
   onStop: (stop: Stop, note: string | undefined) => void = () => {};
   readonly #driver: Driver;
   readonly #machine: Machine;
-  readonly #stepper: Runner = { run: (vcpu, budget) => this.#runStep(vcpu, budget) };
+  readonly #stepper: Runner | ParallelRunner;
   #watchpoints: readonly Watchpoint[] = [];
   #step: Step | undefined;
   #stepDone = false;
@@ -62,11 +63,14 @@ export class RunControl {
    */
   constructor(
     driver: Driver,
-    private readonly engine: CountingEngine,
+    private readonly engine: Engine,
     private readonly stepsPastAccess: boolean,
   ) {
     this.#driver = driver;
     this.#machine = driver.machine;
+    this.#stepper = "runMachine" in engine
+      ? { runMachine: (_, ...limits) => this.#stepInParallel(engine, ...limits) }
+      : { run: (vcpu, budget) => this.#runStep(engine, vcpu, budget) };
     const { exit } = this.#machine;
     this.stop = exit && isOver(exit) ? lastStop(exit) : this.#signal(SIGNAL_TRAP);
     this.#reported = exit && describeExit(exit);
@@ -78,7 +82,7 @@ export class RunControl {
   }
 
   /** What runs vCPUs. */
-  get runner(): Runner {
+  get runner(): Runner | ParallelRunner {
     return this.#step ? this.#stepper : this.engine;
   }
 
@@ -119,7 +123,7 @@ export class RunControl {
     this.#stepDone = false;
     // Other vCPUs may take their turns while one steps past a breakpoint, and shall not miss it.
     if (!this.#step?.alone) {
-      debug.setBreakpoints(this.breakpoints.union(this.hardwareBreakpoints));
+      debug.setBreakpoints(this.#allBreakpoints());
       debug.setWatchpoints(this.#watchpoints);
     }
     debug.hit = undefined;
@@ -135,14 +139,25 @@ export class RunControl {
 
   /** Sets a breakpoint in one of the two sets. False when there are too many. */
   addBreakpoint(set: Set<bigint>, address: bigint): boolean {
-    if (this.breakpoints.size + this.hardwareBreakpoints.size >= MOST_BREAKPOINTS) return false;
+    const all = this.#allBreakpoints().add(address);
+    if (all.size > MOST_BREAKPOINTS || !this.#canStopAt(all, this.#watchpoints)) return false;
     set.add(address);
     return true;
   }
 
-  /** Sets a watchpoint. False when that is more than can be watched. */
+  #allBreakpoints(): Set<bigint> {
+    return this.breakpoints.union(this.hardwareBreakpoints);
+  }
+
+  #canStopAt(breakpoints: ReadonlySet<bigint>, watchpoints: readonly Watchpoint[]): boolean {
+    const { engine } = this;
+    return !("canStopAt" in engine) || engine.canStopAt(breakpoints.size, watchpoints);
+  }
+
+  /** Sets a watchpoint. False when that is more than can be watched, or of a kind that cannot. */
   addWatchpoint(watchpoint: Watchpoint): boolean {
     const watchpoints = [...this.#watchpoints.filter((other) => !isSame(other, watchpoint)), watchpoint];
+    if (!this.#canStopAt(this.#allBreakpoints(), watchpoints)) return false;
     try {
       pagesOf(watchpoints);
     } catch (error) {
@@ -182,9 +197,16 @@ export class RunControl {
     this.#open();
   }
 
-  #runStep(vcpu: Vcpu, budget: number): void {
+  /** One step of one instruction; a step through a range goes on in the next slice. */
+  #stepInParallel(engine: ParallelEngine, limitNs: number, hostDeadlineMs: number): void {
     const step = this.#step!;
-    if (vcpu.index !== step.cpu) return this.engine.run(vcpu, budget);
+    if (!engine.stepMachine(step, limitNs, hostDeadlineMs)) return;
+    this.#stepDone = leaves(step, this.#machine.vcpus[step.cpu].register("pc")!);
+  }
+
+  #runStep(engine: CountingEngine, vcpu: Vcpu, budget: number): void {
+    const step = this.#step!;
+    if (vcpu.index !== step.cpu) return engine.run(vcpu, budget);
     const { clock, control, debug } = this.#machine;
     const end = clock.instructions + budget;
     debug.letPass(vcpu.register("pc"));
@@ -192,8 +214,7 @@ export class RunControl {
       (vcpu as SoftwareVcpu).interpret(1);
       debug.letPass(undefined);
       if (debug.hit) return;
-      const pc = vcpu.register("pc")!;
-      if (pc < step.from || pc >= step.to) {
+      if (leaves(step, vcpu.register("pc")!)) {
         this.#stepDone = true;
         this.#machine.requestStop();
       }
@@ -229,6 +250,11 @@ export class RunControl {
     const { vcpus } = this.#machine;
     return { kind: "signal", signal, cpu: vcpus.find((vcpu) => !vcpu.waiting && !vcpu.stopped)?.index ?? 0 };
   }
+}
+
+/** Whether a step ends at a pc. */
+function leaves({ from, to }: Step, pc: bigint): boolean {
+  return pc < from || pc >= to;
 }
 
 /** Whether a wait ends for want of time, which is no news about the machine. */

@@ -3,8 +3,8 @@
  * sentence. A client that says nothing sensible, or goes away in the middle of something, leaves the machine to
  * whoever waits for it.
  */
-import type { CountingEngine } from "../../accel/engine.ts";
-import type { Runner } from "../../core/machine.ts";
+import type { Engine } from "../../accel/engine.ts";
+import type { ParallelRunner, Runner } from "../../core/machine.ts";
 import type { Arch } from "../boards.ts";
 import type { Debugger, Driver } from "../driver.ts";
 import { HostError, InputError } from "../errors.ts";
@@ -47,14 +47,10 @@ export async function serveGdb(driver: Driver, arch: Arch, options: GdbOptions =
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new InputError(`A port is a number from 0 to 65535, not ${port}.`);
   }
-  const { engine } = driver;
-  if ("runMachine" in engine) {
-    throw new InputError(`gdb cannot debug a machine under ${engine.name} yet; boot it with another engine.`);
-  }
   if (driver.debugger) throw new InputError("This machine has a gdb server already; close that one first.");
   const row = await targetRow(arch);
   const target = new Target(row, driver.machine.vcpus[0]);
-  return new GdbServer(driver, engine, target, listen(host, port));
+  return new GdbServer(driver, target, listen(host, port));
 }
 
 function listen(hostname: string, port: number): Deno.TcpListener {
@@ -83,7 +79,7 @@ export class GdbServer implements AsyncDisposable {
   /** Resolves when a gdb has attached for the first time (the machine stands still then), or the server was closed. */
   readonly attached: Promise<void>;
   readonly #driver: Driver;
-  readonly #engine: CountingEngine;
+  readonly #engine: Engine;
   readonly #target: Target;
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Connection>();
@@ -96,9 +92,9 @@ export class GdbServer implements AsyncDisposable {
   #isClosed = false;
 
   /** Servers are made by `vm.gdb()`. */
-  constructor(driver: Driver, engine: CountingEngine, target: Target, listener: Deno.TcpListener) {
+  constructor(driver: Driver, target: Target, listener: Deno.TcpListener) {
     this.#driver = driver;
-    this.#engine = engine;
+    this.#engine = driver.engine;
     this.#target = target;
     this.#listener = listener;
     this.address = { hostname: listener.addr.hostname, port: listener.addr.port };
@@ -136,7 +132,7 @@ export class GdbServer implements AsyncDisposable {
     const control = () => this.#client?.control;
     const engine = this.#engine;
     return {
-      get runner(): Runner {
+      get runner(): Runner | ParallelRunner {
         return control()?.runner ?? engine;
       },
       hold: (ending) => control()?.hold(ending),

@@ -1,6 +1,8 @@
 /** The command line with x86_64 machines: what runs, and the exit codes of what cannot. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { CPU_MODELS, vcpuCpuid } from "../../accel/kvm/cpuid.ts";
+import { KvmSystem } from "../../accel/kvm/system.ts";
 import { kernelPath } from "../../fixtures/kernels.ts";
 import { kvmTest } from "../support/kvm.ts";
 import { noise } from "../core/boot/images.ts";
@@ -35,9 +37,23 @@ async function image(bytes: Uint8Array): Promise<string> {
   return path;
 }
 
+/** A CPU model that this host has not; none where it has all. */
+function lackingModels(): string[] {
+  using system = new KvmSystem();
+  return CPU_MODELS.filter((model) => {
+    try {
+      vcpuCpuid(system.supportedCpuid, { model, vcpu: 0, vcpus: 1, tscDeadline: false });
+      return false;
+    } catch {
+      return true;
+    }
+  }).slice(0, 1);
+}
+
 kvmTest("bad input is exit code 2 and a sentence, what the host lacks is 3", async () => {
   const hello = kernelPath("hello", "x86_64");
   const narrow = await image(buildBzImage({ payload: noise(100), xloadflags: 0 }));
+  const lacking = lackingModels();
   const unknown = await image(buildBzImage({ payload: noise(100) }));
   const cases: readonly (readonly [number, string, readonly string[]])[] = [
     [2, "32-bit x86 kernel", [...PC, "--kernel", narrow]],
@@ -49,6 +65,7 @@ kvmTest("bad input is exit code 2 and a sentence, what the host lacks is 3", asy
     [2, "here it is called x86_64", ["--arch", "amd64", "--kernel", hello]],
     [2, "1 to 8 vCPUs", [...PC, "--kernel", hello, "--cpus", "16"]],
     [3, "x86_64 guests run under KVM only", ["--arch", "x86_64", "--engine", "dbt", "--kernel", hello]],
+    ...lacking.map((model) => [3, "it lacks", [...PC, "--kernel", hello, "--cpu-model", model]] as const),
   ];
   try {
     for (const [code, message, args] of cases) {

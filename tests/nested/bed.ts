@@ -15,6 +15,12 @@ const ROOT = join(import.meta.dirname!, "..", "..");
 const FOLDERS = ["accel", "bench", "core", "fixtures", "harness", "tests"];
 const FILES = ["deno.json", "deno.lock", "mod.ts"];
 
+/**
+ * The bed's kernel. Its clock ticks all the time: an emulated processor now and then misses the interrupt that wakes
+ * it, and without a next tick it would sleep for a minute.
+ */
+const APPEND = "console=ttyS0 quiet panic=-1 mitigations=off nohz=off highres=off";
+
 /** Where things are in there. */
 const PROJECT = "project", DENO_DIR = "deno_dir";
 
@@ -23,8 +29,8 @@ export interface BedOptions {
   readonly guest: DebianGuest;
   /** Arguments of `deno`, with the project as working directory. */
   readonly args: readonly string[];
-  /** More files, by their path in there. @default none */
-  readonly files?: Readonly<Record<string, Uint8Array | string>>;
+  /** More files. @default none */
+  readonly entries?: readonly CpioEntry[];
   /** Environment variables. @default none */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -42,6 +48,7 @@ $b mkdir -p /tmp /dev/shm /root
 $b mount -t tmpfs tmpfs /tmp
 $b mount -t tmpfs tmpfs /dev/shm
 $b mkdir /tmp/out
+$b ifconfig lo 127.0.0.1 up
 while read -r module; do $b insmod "/lib/modules/$module.ko" || echo "no $module"; done </etc/modules
 ${variables.map(([name, value]) => `export ${name}=${quote(value)}`).join("\n")}
 cd /${PROJECT}
@@ -62,17 +69,18 @@ export async function bedInitramfs(options: BedOptions): Promise<Uint8Array<Arra
     charDevice("dev/null", 1, 3, 0o666),
     file("bin/busybox", await Deno.readFile(options.guest.busybox), 0o755),
     symlink("bin/sh", "busybox"),
-    file("bin/deno", await Deno.readFile(Deno.execPath()), 0o755),
     file("init", initScript(options), 0o755),
     file("etc/modules", modules.map(({ name }) => `${name}\n`).join("")),
     ...modules.map(({ name, data }) => file(`lib/modules/${name}.ko`, data)),
-    ...await libraries(Deno.execPath()),
+    ...await programFiles(Deno.execPath(), "bin/deno"),
     ...await projectFiles(),
     ...await npmPackages(),
     ...await guestFiles(options.guest),
-    ...Object.entries(options.files ?? {}).map(([path, bytes]) => file(path, bytes)),
+    ...options.entries ?? [],
   ];
-  return writeCpio([...folders(entries), ...entries]);
+  // Programs share libraries.
+  const once = [...new Map(entries.map((entry) => [entry.path, entry])).values()];
+  return writeCpio([...folders(once), ...once]);
 }
 
 /** The folders that files are in, outermost first. */
@@ -85,15 +93,16 @@ function folders(entries: readonly CpioEntry[]): CpioEntry[] {
   return [...paths].sort().map((path) => directory(path));
 }
 
-/** The shared libraries of a program, and what loads them, as `ldd` lists them. */
-async function libraries(program: string): Promise<CpioEntry[]> {
-  const { stdout } = await new Deno.Command("ldd", { args: [program] }).output();
+/** A program at its place in there, its shared libraries, and what loads them, as `ldd` lists them. */
+export async function programFiles(program: string, path: string): Promise<CpioEntry[]> {
+  const { stdout } = await new Deno.Command("ldd", { args: [program], stderr: "null" }).output();
   const paths = [...new TextDecoder().decode(stdout).matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path]) =>
     path
   );
-  return await Promise.all(
-    paths.map(async (path) => file(path.slice(1), await Deno.readFile(path), 0o755)),
-  );
+  return await Promise.all([
+    Deno.readFile(program).then((bytes) => file(path, bytes, 0o755)),
+    ...paths.map(async (path) => file(path.slice(1), await Deno.readFile(path), 0o755)),
+  ]);
 }
 
 async function projectFiles(): Promise<CpioEntry[]> {
@@ -112,17 +121,30 @@ async function projectFiles(): Promise<CpioEntry[]> {
   return entries;
 }
 
+/** Lists of modules, and those modules that tests load into guests, however a release packs them. */
+const MODULE_FILES = [
+  "modules.builtin",
+  "modules.order",
+  ...["kernel/drivers/acpi/button.ko", "kernel/drivers/acpi/button.ko.xz"],
+].map((name) => `modules/${name}`);
+
 /** The real guests of an architecture, where `debianGuest` finds them in there. */
 async function guestFiles({ arch }: DebianGuest): Promise<CpioEntry[]> {
-  const names = ["manifest.json", "kernel", "initrd.cpio", "busybox"];
+  const names = ["manifest.json", "kernel", "initrd.cpio", "busybox", ...MODULE_FILES];
   const guests = guestsMeant(arch).filter((guest) => debianGuest(guest) !== undefined);
-  return await Promise.all(
-    guests.flatMap((guest) =>
-      names.map(async (name) =>
-        file(`${PROJECT}/.cache/fixtures/${guest}/${name}`, await Deno.readFile(join(guestDir(guest), name)))
-      )
-    ),
+  const files = guests.flatMap((guest) =>
+    names.map((name) => fileIfAny(`${PROJECT}/.cache/fixtures/${guest}/${name}`, join(guestDir(guest), name)))
   );
+  return (await Promise.all(files)).flat();
+}
+
+async function fileIfAny(path: string, source: string): Promise<CpioEntry[]> {
+  try {
+    return [file(path, await Deno.readFile(source))];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 /** The npm packages that the project imports, as Deno has them in its cache. */
@@ -175,7 +197,7 @@ export async function runBed(
         ...["-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt", "-smp", "2", "-m", "3G"],
         ...["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio"],
         ...["-kernel", options.guest.kernel, "-initrd", initrd],
-        ...["-append", "console=ttyS0 quiet panic=-1 mitigations=off"],
+        ...["-append", APPEND],
       ],
       ...{ stdin: "null", stdout: "piped", stderr: "null" },
     }).spawn();

@@ -5,9 +5,13 @@
 import { debianGuest } from "../../fixtures/debian.ts";
 import { hasCommand } from "../support/guest_machines.ts";
 import { runBed } from "./bed.ts";
+import { kvmSummary } from "./summary.ts";
 
-const TIMEOUT_MS = 40 * 60_000;
-const DEFAULT_TESTS = ["tests/accel/kvm", "tests/harness/shared", "tests/harness/x86_64_test.ts"];
+const TIMEOUT_MS = 30 * 60_000;
+const DEFAULT_TESTS = [
+  ...["tests/accel/kvm", "tests/harness/shared", "tests/harness/x86_64_test.ts"],
+  ...["tests/harness/x86_64_debian_test.ts", "tests/harness/x86_64_cli_test.ts"],
+];
 
 const guest = debianGuest("x86_64");
 if (guest === undefined || !hasCommand("qemu-system-x86_64")) {
@@ -33,5 +37,6 @@ const { code, files } = await runBed({
 });
 const report = files.get("junit.xml");
 if (junit !== undefined && report !== undefined) await Deno.writeTextFile(junit, report);
-console.log(`\nThe test bed took ${((performance.now() - since) / 1e3).toFixed(0)} s.`);
+console.log(`\n${kvmSummary(report ?? "")}`);
+console.log(`The test bed took ${((performance.now() - since) / 1e3).toFixed(0)} s.`);
 Deno.exit(code ?? 124);

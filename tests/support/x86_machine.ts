@@ -95,6 +95,8 @@ export interface BareOptions extends KvmOptions {
   readonly vcpus?: number;
   /** @default 2 MiB */
   readonly ramBytes?: number;
+  /** More RAM elsewhere. @default none */
+  readonly highRam?: { readonly base: number; readonly size: number };
 }
 
 /** A machine under KVM with a port that prints and one that ends it. */
@@ -108,8 +110,11 @@ export class BareMachine implements Disposable {
   onPrint: (byte: number) => void = () => {};
 
   constructor(options: BareOptions) {
-    const { mode = "real", vcpus = 1, ramBytes = 2 << 20 } = options;
-    this.machine = new Machine({ isa: bareX86, memory: mappedMemory, ramBase: 0, ramSize: ramBytes, vcpus });
+    const { mode = "real", vcpus = 1, ramBytes = 2 << 20, highRam } = options;
+    this.machine = new Machine({
+      ...{ isa: bareX86, memory: mappedMemory, ramBase: 0, ramSize: ramBytes, vcpus },
+      ...(highRam && { moreRam: highRam }),
+    });
     const { machine } = this;
     this.vcpus = machine.vcpus as unknown as readonly BareX86Vcpu[];
     machine.ports.map(

@@ -18,20 +18,30 @@ export interface PlainStruct {
 
 type Field = readonly [offset: number, bytes: number, count?: number, struct?: StructName];
 
-/** The fields of a structure. */
-function fieldsOf(name: StructName): [string, Field][] {
-  return Object.entries(STRUCTS[name].fields) as [string, Field][];
+/** A field with the words of its name. */
+type NamedField = readonly [words: readonly string[], field: Field];
+
+const found = new Map<StructName, readonly NamedField[]>();
+
+/** The fields of a structure, found out once. */
+function fieldsOf(name: StructName): readonly NamedField[] {
+  let fields = found.get(name);
+  if (!fields) {
+    const entries = Object.entries(STRUCTS[name].fields) as [string, Field][];
+    fields = entries.map(([path, field]): NamedField => [path.split("."), field]);
+    found.set(name, fields);
+  }
+  return fields;
 }
 
 /** Reads a structure. */
 export function decodeStruct(name: StructName, view: DataView, at = 0): PlainStruct {
   const result: Record<string, PlainValue> = {};
-  for (const [path, field] of fieldsOf(name)) {
-    const words = path.split(".");
-    const last = words.pop()!;
+  for (const [words, field] of fieldsOf(name)) {
+    const last = words.length - 1;
     let target = result;
-    for (const word of words) target = (target[word] ??= {}) as Record<string, PlainValue>;
-    target[last] = decodeField(field, view, at);
+    for (let i = 0; i < last; i++) target = (target[words[i]] ??= {}) as Record<string, PlainValue>;
+    target[words[last]] = decodeField(field, view, at);
   }
   return result;
 }
@@ -52,34 +62,42 @@ function decodeField([offset, bytes, count, struct]: Field, view: DataView, at: 
  * @throws {TypeError} when a field is of another type or size than the structure's.
  */
 export function encodeStruct(name: StructName, value: PlainStruct, view: DataView, at = 0): void {
-  for (const [path, field] of fieldsOf(name)) {
-    let found: PlainValue | undefined = value;
-    for (const word of path.split(".")) found = (found as PlainStruct | undefined)?.[word];
-    if (found !== undefined) encodeField(`${name}.${path}`, field, found, view, at);
+  for (const [words, field] of fieldsOf(name)) {
+    let part: PlainValue | undefined = value;
+    for (const word of words) part = (part as PlainStruct | undefined)?.[word];
+    if (part !== undefined) encodeField([name, ...words], field, part, view, at);
   }
 }
 
-function encodeField(name: string, field: Field, value: PlainValue, view: DataView, at: number): void {
+function encodeField(
+  path: readonly string[],
+  field: Field,
+  value: PlainValue,
+  view: DataView,
+  at: number,
+): void {
   const [offset, bytes, count, struct] = field;
   const from = at + offset;
   const one = (item: PlainValue, i: number) => {
-    if (struct) encodeStruct(struct, plainStruct(name, item), view, from + i * bytes);
-    else writeNumber(name, view, from + i * bytes, bytes, item);
+    if (struct) encodeStruct(struct, plainStruct(path, item), view, from + i * bytes);
+    else writeNumber(path, view, from + i * bytes, bytes, item);
   };
   if (count === undefined || (struct && count === 1)) return one(value, 0);
   if (bytes === 1) {
     if (!(value instanceof Uint8Array) || value.length !== count) {
-      throw new TypeError(`${name} is ${count} bytes`);
+      throw new TypeError(`${path.join(".")} is ${count} bytes`);
     }
     new Uint8Array(view.buffer, view.byteOffset + from, count).set(value);
     return;
   }
-  if (!Array.isArray(value) || value.length !== count) throw new TypeError(`${name} has ${count} elements`);
+  if (!Array.isArray(value) || value.length !== count) {
+    throw new TypeError(`${path.join(".")} has ${count} elements`);
+  }
   value.forEach(one);
 }
 
-function plainStruct(name: string, value: PlainValue): PlainStruct {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${name} is an object`);
+function plainStruct(path: readonly string[], value: PlainValue): PlainStruct {
+  if (typeof value !== "object" || value === null) throw new TypeError(`${path.join(".")} is an object`);
   return value as PlainStruct;
 }
 
@@ -96,13 +114,19 @@ function readNumber(view: DataView, at: number, bytes: number): number | bigint 
   }
 }
 
-function writeNumber(name: string, view: DataView, at: number, bytes: number, value: PlainValue): void {
+function writeNumber(
+  path: readonly string[],
+  view: DataView,
+  at: number,
+  bytes: number,
+  value: PlainValue,
+): void {
   if (bytes === 8) {
-    if (typeof value !== "bigint") throw new TypeError(`${name} is a bigint`);
+    if (typeof value !== "bigint") throw new TypeError(`${path.join(".")} is a bigint`);
     return view.setBigUint64(at, value, true);
   }
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= 2 ** (8 * bytes)) {
-    throw new TypeError(`${name} is a number of ${bytes} bytes`);
+    throw new TypeError(`${path.join(".")} is a number of ${bytes} bytes`);
   }
   if (bytes === 1) view.setUint8(at, value);
   else if (bytes === 2) view.setUint16(at, value, true);

@@ -39,6 +39,8 @@ export interface BzImage {
   readonly setupHeader: Uint8Array;
   /** The compressed kernel, an ELF file inside. */
   readonly payload: Uint8Array;
+  /** Bytes that it says it has unpacked. */
+  readonly unpackedBytes: number;
   /** Highest address that the initrd's last byte may have. */
   readonly initrdAddressMax: number;
   /** Most bytes of command line, without the terminating zero. */
@@ -87,6 +89,7 @@ export function parseBzImage(bytes: Uint8Array, file: string): BzImage {
   return {
     setupHeader: bytes.slice(SETUP_HEADER, Math.max(MIN_BYTES, HEADER_MAGIC + bytes[JUMP])),
     payload: withoutSize(bytes.subarray(start, start + length)),
+    unpackedBytes: length < 4 ? 0 : view.getUint32(start + length - 4, true),
     initrdAddressMax: view.getUint32(INITRD_ADDR_MAX, true),
     commandLineBytes: view.getUint32(CMDLINE_SIZE, true),
     initBytes: view.getUint32(INIT_SIZE, true),

@@ -65,7 +65,7 @@ export async function loadX86Kernel(source: ImageBytes, options: LoadX86KernelOp
   };
   if (isBzImage(bytes)) {
     const linux = parseBzImage(bytes, file);
-    const elf = await unpackImage(linux.payload, file, ramBytes);
+    const elf = await unpackImage(linux.payload, file, ramBytes, linux.unpackedBytes);
     if (!isElf(elf)) {
       throw new ImageError(
         file,

@@ -83,6 +83,18 @@ export interface X86Registers extends Record<GeneralRegister, bigint>, Record<Se
   activity: X86Activity;
 }
 
+const EFER_LMA = 1n << 10n;
+
+/** What is added to rip: nothing in 64-bit code. */
+export function codeBase({ cs, efer }: Readonly<X86Registers>): bigint {
+  return cs.l && efer & EFER_LMA ? 0n : cs.base;
+}
+
+/** The linear address of the next instruction. */
+export function linearPc(registers: Readonly<X86Registers>): bigint {
+  return BigInt.asUintN(64, codeBase(registers) + registers.rip);
+}
+
 /** Where a vCPU's registers are. Only used while the machine stands still. */
 export interface RegisterHolder {
   /** The registers now. The caller does not change the value. */

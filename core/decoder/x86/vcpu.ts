@@ -6,7 +6,9 @@ import type { MachineContext, RegisterInfo, Vcpu } from "../../isa.ts";
 import { FLOAT_REGISTERS, readFloat, withFloat } from "./float_registers.ts";
 import { walkPages } from "./page_walk.ts";
 import {
+  codeBase,
   GENERAL_REGISTERS,
+  linearPc,
   LocalRegisters,
   type RegisterHolder,
   SEGMENT_REGISTERS,
@@ -24,7 +26,6 @@ const PLAIN = [
 ] as const;
 const TABLES = ["gdt", "idt"] as const;
 const CR0_PE = 1n;
-const EFER_LMA = 1n << 10n;
 const RFLAGS_VM = 1n << 17n;
 
 const of = (names: readonly string[], bits: number) => names.map((name): RegisterInfo => ({ name, bits }));
@@ -74,7 +75,7 @@ export class X86Vcpu implements Vcpu {
     if (isOneOf(SEGMENT_REGISTERS, name)) return BigInt(registers[name].selector);
     switch (name) {
       case "pc":
-        return BigInt.asUintN(64, codeBase(registers) + registers.rip);
+        return linearPc(registers);
       case "fs_base":
         return registers.fs.base;
       case "gs_base":
@@ -119,11 +120,6 @@ export class X86Vcpu implements Vcpu {
   save(): X86Registers {
     return structuredClone(this.holder.read());
   }
-}
-
-/** What is added to rip: nothing in 64-bit code. */
-function codeBase({ cs, efer }: Readonly<X86Registers>): bigint {
-  return cs.l && efer & EFER_LMA ? 0n : cs.base;
 }
 
 function changedRegister(

@@ -65,6 +65,13 @@ Deno.test("what the hardware decides while it runs, and what KVM cannot do, is n
   assert((leaf(vcpuCpuid(RICH, PLAIN), 1).ecx & 1 << 24) !== 0);
 });
 
+Deno.test("guests have no guests of their own, under any model", () => {
+  for (const model of CPU_MODELS) {
+    const table = vcpuCpuid(RICH, { ...PLAIN, model });
+    assertEquals([leaf(table, 1).ecx & 1 << 5, leaf(table, 0x80000001).ecx & 1 << 2], [0, 0], model);
+  }
+});
+
 Deno.test("a model has the features of its level and none beyond, and its XSAVE components", () => {
   const v3 = vcpuCpuid(RICH, { ...PLAIN, model: "x86-64-v3" });
   assertEquals(leaf(v3, 7).ebx & 1 << 5, 1 << 5); // AVX2

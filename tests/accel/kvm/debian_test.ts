@@ -1,5 +1,8 @@
 /** Debian's own kernels under KVM. Where only software KVM is, `deno task test:kvm` runs this on an emulated processor. */
 import { assert, assertEquals } from "@std/assert";
+import { unpackImage } from "../../../core/boot/compression.ts";
+import { parseBzImage } from "../../../core/boot/x86/bzimage.ts";
+import { loadX86Kernel } from "../../../core/boot/x86/kernel.ts";
 import { type GuestName, guestsMeant } from "../../../fixtures/architectures.ts";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { boot, guest, host } from "../../../mod.ts";
@@ -33,6 +36,35 @@ for (const cpus of [1, 2]) {
       if (cpus > 1) assert(vm.console.text.includes(`Brought up 1 node, ${cpus} CPUs`), vm.console.text);
     },
   );
+}
+
+for (const protocol of ["pvh", "linux64"] as const) {
+  const way = protocol === "pvh" ? "by PVH" : "by the 64-bit entry";
+  debianTest(`Debian's vmlinux, as an ELF file, boots ${way}`, async () => {
+    const kernel = await vmlinux(debian!.kernel, protocol === "pvh");
+    const room = { file: "vmlinux", ramBytes: 1 << 29, flatBase: 0, commandLineBytes: 2048 };
+    assertEquals((await loadX86Kernel(kernel, room)).protocol, protocol);
+    await using vm = await boot({
+      ...{ arch: "x86_64", engine: "kvm", memory: "512M", kernel, initrd: debian!.initrd },
+      ...{ append: "console=ttyS0 quiet halt", watchdog: host("4m") },
+    });
+    await vm.console.waitFor("BOOT-OK x86_64", { within: guest("3m") });
+    assertEquals(await vm.waitForExit({ within: guest("1m") }), { kind: "poweroff" });
+  });
+}
+
+/** The ELF file in a `bzImage`, with its PVH note or without. */
+async function vmlinux(path: string, withNotes: boolean): Promise<Uint8Array> {
+  const { payload } = parseBzImage(await Deno.readFile(path), path);
+  const elf = (await unpackImage(payload, path, 1 << 29)).slice();
+  const view = new DataView(elf.buffer);
+  const PHDR_BYTES = 56, PT_NOTE = 4, PT_NULL = 0;
+  const table = Number(view.getBigUint64(32, true));
+  for (let i = 0; i < view.getUint16(56, true) && !withNotes; i++) {
+    const at = table + i * PHDR_BYTES;
+    if (view.getUint32(at, true) === PT_NOTE) view.setUint32(at, PT_NULL, true);
+  }
+  return elf;
 }
 
 for (const name of guestsMeant("x86_64")) shellTest(name);

@@ -1,5 +1,5 @@
 /** However a machine ends, nothing of it stays: no descriptor, no thread, no mapping, no vCPU that runs on. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CpuModelError } from "../../../accel/kvm/cpuid.ts";
 import { hasKvm, KVM_NAME, kvmTest } from "../../support/kvm.ts";
 import { BareMachine, startRegisters } from "../../support/x86_machine.ts";
@@ -159,3 +159,19 @@ processTest("a terminated worker's vCPUs run no more", async () => {
   const { code } = await child.status;
   assertEquals([child.text(), code], ["spinning\nended\n", 0]);
 });
+
+processTest(
+  "a test that is over its time fails, and its machine's vCPUs do not keep the process",
+  async () => {
+    const program = new URL("./_timed_out.ts", import.meta.url).pathname;
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--allow-all", "--no-check", program],
+      env: { NO_COLOR: "1" },
+      signal: AbortSignal.timeout(120_000),
+    }).output();
+    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertEquals(code, 1, text);
+    assertStringIncludes(text, "timed out");
+    assertStringIncludes(text, "0 passed | 1 failed");
+  },
+);

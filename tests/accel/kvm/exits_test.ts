@@ -35,7 +35,10 @@ function recorded() {
   const ports = new Bus(), bus = new Bus();
   ports.map("all", 0, 0x10000, device);
   bus.map("some", 0x1_0000_0000, 0x1000, device);
-  return { accesses, handler: new ExitHandler({ ports, bus }) };
+  return {
+    accesses,
+    handler: new ExitHandler({ ports, bus }, ({ index }) => accesses.push(`debug ${index}`)),
+  };
 }
 
 const io = (direction: number, port: number, size: number, count: number) => ({
@@ -88,6 +91,12 @@ Deno.test("sizes and counts beyond the shared memory end the machine, not the ho
     assertEquals(handler.handle(exited(run))?.kind, "engineError");
   }
   assertEquals(accesses, []);
+});
+
+Deno.test("a stop for a debugger is the debugger's, and no end", () => {
+  const { accesses, handler } = recorded();
+  assertEquals(handler.handle(exited({ exit_reason: EXIT.DEBUG })), undefined);
+  assertEquals(accesses, ["debug 0"]);
 });
 
 Deno.test("ends have a kind and a sentence", () => {

@@ -130,6 +130,24 @@ kvmTest("devices in memory see each access, and their answers reach registers", 
   assertEquals(guest.vcpus[0].register("rdx")! & 0xffn, 0x21n);
 });
 
+kvmTest("RAM above 4 GiB is the guest's as well as ours", () => {
+  const code = [
+    ...[0x48, 0xbb, 0, 0, 0, 0, 1, 0, 0, 0], // mov rbx, 4 GiB
+    ...[0x8b, 0x03, 0xff, 0xc0, 0x89, 0x43, 0x08], // mov eax, [rbx]; inc eax; mov [rbx+8], eax
+    ...[0xe6, EXIT_PORT],
+  ];
+  const base = 2 ** 32;
+  using guest = new BareMachine({ code, mode: "long", highRam: { base, size: 2 << 20 } });
+  const { ram, rams: [, high] } = guest.machine;
+  // The fifth gigabyte's first 2 MiB, mapped onto themselves.
+  ram.view.setBigUint64(0x9000 + 4 * 8, 0xb007n, true);
+  ram.view.setBigUint64(0xb000, BigInt(base) | 0x87n, true);
+  high.write(base, Uint8Array.of(0x41, 0, 0, 0));
+  guest.run();
+  assertEquals(guest.machine.exit, { kind: "debugExit", code: 0x42 });
+  assertEquals([...high.read(base + 8, 4)], [0x42, 0, 0, 0]);
+});
+
 kvmTest("a storm of device accesses ends when guest time does", () => {
   // mov ebx, 0x10000000; 1: mov al, [rbx]; jmp 1b
   using guest = new BareMachine({ code: [0xbb, 0, 0, 0, 0x10, 0x8a, 0x03, 0xeb, 0xfc], mode: "long" });

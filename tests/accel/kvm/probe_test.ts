@@ -5,6 +5,7 @@ import {
   HARDWARE_SPEED,
   obstacleOf,
   probeKvm,
+  reluctance,
   whyNoDevice,
 } from "../../../accel/kvm/probe.ts";
 import { ERRNO } from "../../../accel/kvm/abi/table.ts";
@@ -51,6 +52,15 @@ Deno.test("a KVM that interprets the guest's kernel is told apart from a real on
     describeKvm({ ...findings, module: "kvm_amd", ring0Speed: 2e9, isHardware: true }),
     /^hardware KVM \(kvm_amd\), 2000 million/,
   );
+});
+
+Deno.test("a KVM in software is for those who ask for it by name", () => {
+  const software = { obstacle: undefined, module: "kvm_pvm", ring0Speed: 0.4e6, isHardware: false };
+  assertMatch(
+    reluctance(software) ?? "",
+    /^x86_64 guests .* is a software KVM \(kvm_pvm\), 0.4 million .* Choose the engine kvm/,
+  );
+  assertEquals(reluctance({ ...software, ring0Speed: 2e9, isHardware: true }), undefined);
 });
 
 kvmTest("the speed of ring 0 was measured", () => {

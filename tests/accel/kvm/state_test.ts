@@ -1,5 +1,6 @@
 /** A machine that is saved and restored into a new one goes on as if nothing had happened. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { KvmError } from "../../../accel/kvm/kvm_error.ts";
 import { type KvmMachineState, StateError } from "../../../accel/kvm/state.ts";
 import { kvmTest } from "../../support/kvm.ts";
 import { BareMachine, type Mode, startRegisters } from "../../support/x86_machine.ts";
@@ -184,6 +185,29 @@ kvmTest("a state is refused where it cannot mean the same", () => {
     cpuid: vcpu.cpuid.map((entry) => entry.function === 0x7 ? { ...entry, ecx: 0xffff_ffff } : entry),
   }));
   refuse({ vcpus: more }, "bare", "features that this host's lacks (CPUID 0x7.0 ecx");
+});
+
+kvmTest("an MSR that the kernel refuses is named, unless it has that value already", () => {
+  using guest = new BareMachine({ code: [0xf4] });
+  const state = guest.engine.save("bare");
+  const withMsr = (number: number, value: bigint): KvmMachineState => ({
+    ...state,
+    vcpus: state.vcpus.map((vcpu) => ({
+      ...vcpu,
+      registers: { ...vcpu.registers, msrs: new Map([...vcpu.registers.msrs, [number, value]]) },
+    })),
+  });
+  const NO_MSR = 0x0bad_0000, STAR = 0xc000_0081;
+  using other = new BareMachine({ code: [0xf4] });
+  assertThrows(
+    () => other.engine.restore(withMsr(NO_MSR, 5n), "bare"),
+    KvmError,
+    "KVM_SET_MSRS failed: invalid argument (EINVAL). It took all but 0xbad0000.",
+  );
+  // The ones after it are written all the same.
+  using third = new BareMachine({ code: [0xf4] });
+  third.engine.restore(withMsr(STAR, 0x23_0010_0000_0000n), "bare");
+  assertEquals(third.vcpus[0].holder.read().msrs.get(STAR), 0x23_0010_0000_0000n);
 });
 
 kvmTest("a machine that has run takes no state", () => {

@@ -63,6 +63,13 @@ Deno.test("a bomb stops at the size of RAM", async () => {
   }
 });
 
+Deno.test("what an image says of its size is no promise", async () => {
+  for (const expected of [1, payload.length - 1, payload.length, payload.length + 1, 2 ** 32 - 1]) {
+    assertEquals(await unpackImage(zstd, "Image.x", MIB, expected), payload, `${expected}`);
+    await assertRejects(() => unpackImage(zstd, "Image.x", 1000, expected), ImageError, "unpacks to more");
+  }
+});
+
 Deno.test("formats we do not unpack are named", async () => {
   await assertRejects(() => unpack(bytesOf("\x89LZO\0.....")), ImageError, "compressed with lzo");
 });

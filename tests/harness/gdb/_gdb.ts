@@ -1,5 +1,5 @@
 /** Debian's gdb for all architectures, in batch mode, at a machine under test. */
-import type { Vm } from "../../../mod.ts";
+import type { GdbServer, Vm } from "../../../mod.ts";
 import { hasCommand } from "../../support/guest_machines.ts";
 
 const GDB = "gdb-multiarch";
@@ -13,6 +13,15 @@ export function gdbTest(name: string, fn: () => Promise<void>, obstacle?: string
 /** What gdb printed. Its machine moves while it runs, and `elf` has the symbols. */
 export async function gdb(vm: Vm, elf: string | undefined, commands: readonly string[]): Promise<string> {
   await using server = await vm.gdb();
+  return await gdbAt(server, elf, commands);
+}
+
+/** What gdb printed, at a server. */
+export async function gdbAt(
+  server: GdbServer,
+  elf: string | undefined,
+  commands: readonly string[],
+): Promise<string> {
   const { hostname, port } = server.address;
   const all = [
     "set pagination off",

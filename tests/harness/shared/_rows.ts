@@ -15,6 +15,9 @@ interface ArchFacts {
   readonly mode: string;
   /** A register for values. */
   readonly register: string;
+  /** Its number as gdb counts them, and the pc's, in hexadecimal. */
+  readonly registerNumber: string;
+  readonly pcNumber: string;
   /** A system register. */
   readonly systemRegister: string;
   /** Where guests are loaded, and RAM that they leave alone. */
@@ -31,6 +34,8 @@ const ARCHS: Readonly<Record<Arch, ArchFacts>> = {
     processor: "hart",
     mode: "machine",
     register: "a0",
+    registerNumber: "a",
+    pcNumber: "20",
     systemRegister: "mstatus",
     start: 0x8000_0000,
     spare: 0x8010_0000,
@@ -41,6 +46,8 @@ const ARCHS: Readonly<Record<Arch, ArchFacts>> = {
     processor: "cpu",
     mode: "kernel",
     register: "rax",
+    registerNumber: "0",
+    pcNumber: "10",
     systemRegister: "cr0",
     start: 0x10_0000,
     spare: 0x40_0000,
@@ -124,4 +131,9 @@ function tinyGuests({ arch, engine }: Row): Tiny {
 /** A short time that guests of a row can do something in: real time passes with the host's other work. */
 export function aWhile({ countsTime }: Row): ReturnType<typeof guest> {
   return countsTime ? guest("2ms") : guest("60ms");
+}
+
+/** How much of what costs time by the character: the nested test bed's emulated processor takes 0.1 ms for each. */
+export function amount(ofCharacters: number): number {
+  return Deno.env.has("BOOTWRIGHT_KVM_BED") ? ofCharacters / 10 : ofCharacters;
 }

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { WaitError } from "../../../mod.ts";
-import { aWhile, sharedTest } from "./_rows.ts";
+import { amount, aWhile, sharedTest } from "./_rows.ts";
 
 sharedTest("typing is paced by the guest and drops no character", async (_, tiny) => {
   await using vm = await tiny("echo");
   await vm.console.waitFor("ready");
-  const text = Array.from({ length: 100 }, (_, i) => `line ${i} of the text\n`).join("");
+  const text = Array.from({ length: amount(100) }, (_, i) => `line ${i} of the text\n`).join("");
   await vm.console.type(text);
   await vm.console.type("quit\n");
   await vm.waitForExit({ kind: "poweroff" });

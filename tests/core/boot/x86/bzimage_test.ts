@@ -16,6 +16,7 @@ Deno.test("a bzImage tells what a boot loader needs, and holds its payload", () 
   assertEquals(image.commandLineBytes, 255);
   assertEquals(image.initBytes, 1 << 20);
   assertEquals(image.payload, payload.subarray(0, payload.length - 4), "without the size after it");
+  assertEquals(image.unpackedBytes, new DataView(payload.buffer).getUint32(payload.length - 4, true));
   assertEquals(image.setupHeader, bytes.slice(0x1f1, 0x26c));
 });
 
