@@ -10,11 +10,13 @@ import { buildBzImage } from "../core/boot/x86/images.ts";
 
 const CLI = join(import.meta.dirname!, "..", "..", "harness", "cli.ts");
 const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-ffi", "--allow-sys=systemMemoryInfo"];
+/** The nested test bed has no network, and of the npm packages only those that are imported. */
+const OFFLINE = Deno.env.has("BOOTWRIGHT_KVM_BED") ? ["--no-lock", "--cached-only"] : [];
 const PC = ["--arch", "x86_64", "--engine", "kvm", "--memory", "16M"];
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", ...PERMISSIONS, CLI, "run", ...args],
+    args: ["run", "--no-prompt", ...OFFLINE, ...PERMISSIONS, CLI, "run", ...args],
   });
   const { code, stdout, stderr } = await command.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
