@@ -1,7 +1,8 @@
 /**
  * Adds names and lines to the addresses of oopses, panics and warnings: `epc : ffffffff80234567` becomes
  * `epc : ffffffff80234567 (do_idle+0x1c/0x200 kernel/sched/idle.c:263)`. What the kernel has named itself gets the
- * line only, unless it named the wrong function. Everything else stays as it is, so that the text can still be searched for what was printed.
+ * line only, unless it named the wrong function. Everything else stays as it is, so that the text can still be
+ * searched for what was printed.
  *
  * Formats: Linux `arch/{riscv,arm64}/kernel/{process,traps,stacktrace}.c`, `arch/x86/kernel/{dumpstack,process_64}.c`.
  */

@@ -6,7 +6,8 @@
  *         +0x02000  handlers' data
  *
  * Under translation, RAM's start is mapped at its own address (for S-mode), at USER (in pages, as the case's
- * mode needs), at LARGE and HUGE (superpages); where addresses are long enough, FAR shows the same again; DEVICES shows the pages of devices.
+ * mode needs), at LARGE and HUGE (superpages); where addresses are long enough, FAR shows the same again;
+ * DEVICES shows the pages of devices.
  */
 import { PAGE_SIZE } from "../../core/memory.ts";
 import type { GuestRandom } from "./guest_random.ts";
