@@ -52,6 +52,11 @@ const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
 
+/** A sample that is due is taken after so many instructions, at the next entry of a block. */
+const SAMPLE_DUE = 500;
+
+/** Samples are this many times as rare in what is no program's code. */
+const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
 const RAREST_SAMPLES = 8;
 
@@ -85,6 +90,8 @@ export class DbtEngine implements CountingEngine {
   readonly #sampleInstructions: number;
   /** The same for now. */
   #sampleAfter: number;
+  /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
+  #untilSample: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
   readonly #hotCode: HotCode;
@@ -121,7 +128,8 @@ export class DbtEngine implements CountingEngine {
     const vcpus = machine.vcpus as readonly SoftwareVcpu[];
     this.#machine = machine;
     this.#vcpus = vcpus;
-    this.#sampleInstructions = this.#sampleAfter = options.sampleInstructions ?? 100_000;
+    this.#sampleInstructions = options.sampleInstructions ?? 100_000;
+    this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
@@ -178,7 +186,9 @@ export class DbtEngine implements CountingEngine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      this.#runCode(vcpu, enter, Math.min(left, this.#sampleAfter), left);
+      const before = clock.instructions;
+      this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
+      this.#untilSample -= clock.instructions - before;
     }
   }
 
@@ -258,10 +268,12 @@ export class DbtEngine implements CountingEngine {
   /** The budget of a run ended at the entry of a block, while there are instructions left to run. */
   #sample(vcpu: SoftwareVcpu, block: number, left: number): void {
     const isMirrored = (this.#blocks.context[block] & 3) === MIRRORED_INDEX;
-    // Where nothing is new it is enough to look now and then.
+    // Programs stay where they are for longer than kernels; where nothing is new it is enough to look now and then.
+    const usual = this.#sampleInstructions * (isMirrored ? 1 : KERNEL_SAMPLES);
     this.#sampleAfter = this.#hotCode.sample(vcpu, block, left)
-      ? this.#sampleInstructions
+      ? usual
       : Math.min(2 * this.#sampleAfter, RAREST_SAMPLES * this.#sampleInstructions);
+    this.#untilSample = this.#sampleAfter;
     if (isMirrored) this.#mirrors[vcpu.index]?.sampled();
   }
 

@@ -19,7 +19,7 @@ linuxTest("no serial line is garbled by kernel messages", async ({ atPrompt }) =
   const meanwhile = vm.console.text.slice(before);
   assert(meanwhile.split("message").length > 20, "the kernel has spoken");
   assert(!meanwhile.includes("of what the command prints"), "the command has not");
-});
+}, { kvm: "vm.shell beside a flood of messages is unproven on an emulated processor" });
 
 sharedTest("no typed character is dropped", async (_, tiny) => {
   await using vm = await tiny("echo");
