@@ -431,7 +431,10 @@ export class DbtEngine implements CountingEngine {
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
       entries: this.#entries,
-      ...(this.#hotCode.hasMirror && { mirrorFaults: this.#mirrorFaults }),
+      ...(this.#hotCode.hasMirror && {
+        mirrorFaults: this.#mirrorFaults,
+        mirrorPages: this.#mirrors.reduce((sum, { pages }) => sum + pages, 0),
+      }),
       exitsBudget: this.#exits[EXIT_BUDGET],
       ...this.#sites,
       exitsLink: this.#exits[EXIT_LINK],

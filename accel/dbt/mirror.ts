@@ -80,6 +80,8 @@ export class Mirror implements TranslationMirror {
   /** By entry: host address its page is shown at. */
   readonly #shownAt = new Float64Array(TLB_ENTRIES);
   #shown = 0;
+  /** Pages shown so far, those that were hidden again included; a statistic. */
+  pages = 0;
   /** High half of the far span's first address; 0 while there is none. */
   #farHi = 0;
   #allowance = MOST_FAULTS;
@@ -212,6 +214,7 @@ export class Mirror implements TranslationMirror {
       const offset = (lo + s[load + 2] - (this.ram.hostAddress | 0)) >>> 0;
       if (!this.#windowOf(at).show(at, offset, rights === WRITABLE)) continue;
       if (this.#mirrored[entry] === 0) this.#shown++;
+      this.pages++;
       this.#mirrored[entry] = rights;
       this.#shownAt[entry] = at;
     }
