@@ -52,9 +52,6 @@ const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
 
-/** A sample that is due is taken after so many instructions, at the next entry of a block. */
-const SAMPLE_DUE = 500;
-
 /** Samples are this many times as rare in what is no program's code. */
 const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
@@ -90,8 +87,6 @@ export class DbtEngine implements CountingEngine {
   readonly #sampleInstructions: number;
   /** The same for now. */
   #sampleAfter: number;
-  /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
-  #untilSample: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
   readonly #hotCode: HotCode;
@@ -129,7 +124,7 @@ export class DbtEngine implements CountingEngine {
     this.#machine = machine;
     this.#vcpus = vcpus;
     this.#sampleInstructions = options.sampleInstructions ?? 100_000;
-    this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
+    this.#sampleAfter = KERNEL_SAMPLES * this.#sampleInstructions;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
@@ -186,9 +181,7 @@ export class DbtEngine implements CountingEngine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      const before = clock.instructions;
-      this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
-      this.#untilSample -= clock.instructions - before;
+      this.#runCode(vcpu, enter, Math.min(left, this.#sampleAfter), left);
     }
   }
 
@@ -273,7 +266,6 @@ export class DbtEngine implements CountingEngine {
     this.#sampleAfter = this.#hotCode.sample(vcpu, block, left)
       ? usual
       : Math.min(2 * this.#sampleAfter, RAREST_SAMPLES * this.#sampleInstructions);
-    this.#untilSample = this.#sampleAfter;
     if (isMirrored) this.#mirrors[vcpu.index]?.sampled();
   }
 
