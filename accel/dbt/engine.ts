@@ -316,9 +316,7 @@ export class DbtEngine implements CountingEngine {
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context & 255, frontEnd, ram);
-    const effort = context < CAREFUL_CONTEXT
-      ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
-      : EMIT_CAREFUL;
+    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL : EMIT_CAREFUL;
     const timed = this.#translated % TIMED_EVERY === 0;
     const started = timed ? this.#cpuMs() : 0;
     ir.begin(context & 255);
