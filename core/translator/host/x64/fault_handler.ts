@@ -10,7 +10,7 @@
 import { STATE_FAULT_TABLE, STATE_MIRROR_FAULT } from "../../layout.ts";
 import { ALU_ADD, ALU_AND, ALU_CMP, ALU_SUB, type Assembler, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
 import { ENTRY_MASK, HASH_FACTOR, HASH_SHIFT } from "./fault_table.ts";
-import { CC_E, CC_NE, R8, R9, RAX, RCX, RDX, RSI, STATE_BIAS } from "./registers.ts";
+import { CC_E, CC_NE, R10, R8, R9, RAX, RCX, RDX, RSI, STATE_BIAS } from "./registers.ts";
 
 // Offsets in struct ucontext (third argument) and siginfo_t (second argument)
 const UC_RBP = 40 + 8 * 10;
@@ -28,8 +28,8 @@ export function emitFaultHandler(asm: Assembler): { readonly entry: number; read
   asm.movRR(1, RCX, RAX);
   asm.shiftImm(SHIFT_SHR, 1, RCX, 31);
   others.push(asm.jcc(CC_NE));
-  asm.load(1, RCX, RDX, UC_RBP);
-  asm.load(1, R8, RCX, STATE_FAULT_TABLE - STATE_BIAS);
+  asm.load(1, R10, RDX, UC_RBP);
+  asm.load(1, R8, R10, STATE_FAULT_TABLE - STATE_BIAS);
   asm.test(1, R8, R8);
   others.push(asm.jcc(CC_E));
   asm.movImm(R9, HASH_FACTOR, 0);
@@ -52,7 +52,7 @@ export function emitFaultHandler(asm: Assembler): { readonly entry: number; read
   asm.load(0, RAX, R9, 4);
   asm.store(1, RDX, UC_RIP, RAX);
   asm.load(1, RAX, RSI, SI_ADDR);
-  asm.store(1, RCX, STATE_MIRROR_FAULT - STATE_BIAS, RAX);
+  asm.store(1, R10, STATE_MIRROR_FAULT - STATE_BIAS, RAX);
   asm.ret();
   for (const at of others) asm.bind(at);
   asm.jmpAbsolute(asm.base + next);
