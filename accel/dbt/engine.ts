@@ -52,6 +52,9 @@ const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
 
+/** A sample that is due is taken after so many instructions, at the next entry of a block. */
+const SAMPLE_DUE = 500;
+
 /** Samples are this many times as rare in what is no program's code. */
 const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
@@ -63,7 +66,8 @@ const TIMED_EVERY = 8;
 const TLB_FILLS = STATE_TLB_FILLS >> 2;
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
-const FIRST_EPOCH = 1 << 8;
+const EPOCH_BITS = 24;
+const NEXT_EPOCH = 1 << 8;
 
 /** How eagerly the translator works. It changes nothing a guest can see. */
 export interface DbtOptions extends Eagerness {
@@ -87,9 +91,13 @@ export class DbtEngine implements CountingEngine {
   readonly #sampleInstructions: number;
   /** The same for now. */
   #sampleAfter: number;
+  /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
+  #untilSample: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
   readonly #hotCode: HotCode;
+  /** In an epoch: half of its vCPU's are used up, and it is time to begin anew, long before they could repeat. */
+  readonly #lateEpochs: number;
   /** By vCPU; empty where the host cannot have them. */
   readonly #mirrors: readonly Mirror[];
   #mirrorFaults = 0;
@@ -123,8 +131,9 @@ export class DbtEngine implements CountingEngine {
     const vcpus = machine.vcpus as readonly SoftwareVcpu[];
     this.#machine = machine;
     this.#vcpus = vcpus;
+    this.#lateEpochs = 1 << EPOCH_BITS - 1 - Math.ceil(Math.log2(vcpus.length));
     this.#sampleInstructions = options.sampleInstructions ?? 100_000;
-    this.#sampleAfter = KERNEL_SAMPLES * this.#sampleInstructions;
+    this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
@@ -145,6 +154,7 @@ export class DbtEngine implements CountingEngine {
       this.#enter.push(nativeEntry(this.#backend.enter, vcpu.stateAddress));
       const { state } = vcpu;
       emptyJumpCache(state);
+      this.#beginFirstEpoch(vcpu);
       state[STATE_HOST_FP_CONTROL >> 2] = this.#backend.fpControl;
       state[STATE_HOST_FP_DEFAULT >> 2] = this.#backend.fpControl;
       state[STATE_FAULT_TABLE >> 2] = this.#backend.faultTable;
@@ -166,8 +176,7 @@ export class DbtEngine implements CountingEngine {
     const { state } = vcpu;
     const enter = this.#enter[vcpu.index];
     const end = clock.instructions + budget;
-    // Half of all epochs are used up: begin anew long before they could repeat.
-    if (state[EPOCH_CONTEXT] < 0) this.#clear();
+    if (((state[EPOCH_CONTEXT] >>> 8) & this.#lateEpochs) !== 0) this.#clear();
     while (!control.yield && !clock.deadlineMoved && !vcpu.waiting && !vcpu.stopped) {
       const left = end - clock.instructions;
       if (left <= 0) return;
@@ -181,7 +190,9 @@ export class DbtEngine implements CountingEngine {
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
-      this.#runCode(vcpu, enter, Math.min(left, this.#sampleAfter), left);
+      const before = clock.instructions;
+      this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
+      this.#untilSample -= clock.instructions - before;
     }
   }
 
@@ -266,6 +277,7 @@ export class DbtEngine implements CountingEngine {
     this.#sampleAfter = this.#hotCode.sample(vcpu, block, left)
       ? usual
       : Math.min(2 * this.#sampleAfter, RAREST_SAMPLES * this.#sampleInstructions);
+    this.#untilSample = this.#sampleAfter;
     if (isMirrored) this.#mirrors[vcpu.index]?.sampled();
   }
 
@@ -316,7 +328,9 @@ export class DbtEngine implements CountingEngine {
     const { ram } = this.#machine;
     if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context & 255, frontEnd, ram);
-    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL : EMIT_CAREFUL;
+    const effort = context < CAREFUL_CONTEXT
+      ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
+      : EMIT_CAREFUL;
     const timed = this.#translated % TIMED_EVERY === 0;
     const started = timed ? this.#cpuMs() : 0;
     ir.begin(context & 255);
@@ -393,7 +407,7 @@ export class DbtEngine implements CountingEngine {
   }
 
   #beginEpoch(): void {
-    for (const v of this.#vcpus) v.state[EPOCH_CONTEXT] += 256;
+    for (const v of this.#vcpus) v.state[EPOCH_CONTEXT] += NEXT_EPOCH;
   }
 
   #clear(): void {
@@ -407,8 +421,13 @@ export class DbtEngine implements CountingEngine {
     ram.codePages.fill(0);
     for (const v of vcpus) {
       emptyJumpCache(v.state);
-      v.state[EPOCH_CONTEXT] = FIRST_EPOCH | v.state[EPOCH_CONTEXT] & 255;
+      this.#beginFirstEpoch(v);
     }
+  }
+
+  /** Epochs of different vCPUs are different: they share the cells of jumps, but no translations of addresses. */
+  #beginFirstEpoch({ state, index }: SoftwareVcpu): void {
+    state[EPOCH_CONTEXT] = (2 * index * this.#lateEpochs + 1) << 8 | state[EPOCH_CONTEXT] & 255;
   }
 
   statistics(): Record<string, number> {

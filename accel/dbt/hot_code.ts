@@ -163,17 +163,18 @@ export class HotCode {
     const offset = blocks.offset[block], region = this.#region[block];
     if (this.#unmirrored.size >= MOST_UNMIRRORED) this.#unmirrored.clear();
     this.#unmirrored.add(offset);
-    this.unit.drop(
-      startOfPage(offset),
-      PAGE_SIZE,
-      (b) => this.#samples[b] < REGION || this.#region[b] !== region,
-    );
+    const isHot = this.#samples[block] >= REGION;
+    const goes = (b: number) =>
+      b === block || isHot && this.#samples[b] >= REGION && this.#region[b] === region;
+    this.unit.drop(startOfPage(offset), PAGE_SIZE, (b) => !goes(b));
   }
 
-  /** EMIT_MIRRORED if traces are to reach their data by the mirror, or 0. */
-  #mirroring(traces: readonly Trace[]): number {
-    if (!this.hasMirror || (this.#context & 3) !== MIRRORED_INDEX) return 0;
-    return traces.some(({ offsets }) => this.#unmirrored.has(this.#offset + offsets[0])) ? 0 : EMIT_MIRRORED;
+  /** EMIT_MIRRORED if blocks of a context at the given RAM offsets are to reach their data by the mirror, or 0. */
+  mirroring(context: number, offsets: readonly number[]): number {
+    if (!this.hasMirror || (context & 3) !== MIRRORED_INDEX || !this.#pages.has(startOfPage(offsets[0]))) {
+      return 0;
+    }
+    return offsets.some((offset) => this.#unmirrored.has(offset)) ? 0 : EMIT_MIRRORED;
   }
 
   /** A block was translated that follows no trace. */
@@ -202,9 +203,14 @@ export class HotCode {
     this.#pcHi = blocks.pcHi[block];
     this.#offset = startOfPage(blocks.offset[block]);
     this.#context = blocks.context[block];
+    const isNew = !this.#pages.has(this.#offset);
     const page = this.#pageAt(this.#offset);
     this.#watch(vcpu, Math.min(left, this.#watched), page.reach);
     if (blocks.code[block] === 0) return;
+    // Translated anew, its other blocks reach their data by the mirror too.
+    if (isNew && this.hasMirror) {
+      this.unit.drop(this.#offset, PAGE_SIZE, (other) => other === block || this.#samples[other] >= REGION);
+    }
     // The front end takes the page's address from the pc.
     const { state } = vcpu;
     const pcLo = state[PC_LO], pcHi = state[PC_HI];
@@ -305,7 +311,7 @@ export class HotCode {
     const last = ir.length - 1;
     if (ir.op[last] !== OP_JUMP || ir.lo[last] !== pcLo || ir.hi[last] !== this.#pcHi) return false;
     if (this.#timesLeft() > SHORT_LOOP * this.#profile.count(offset)) return false;
-    const mirroring = this.#mirroring([trace]);
+    const mirroring = this.mirroring(this.#context, [this.#offset + offset]);
     if (!blocks.hasRoom()) return false;
     if (mirroring === 0 && !ir.has(OP_FGET) && !backend.streams()) return false;
     const code = backend.emit(blocks.next, pcLo, this.#pcHi, EMIT_HOT | mirroring);
@@ -377,7 +383,7 @@ export class HotCode {
     const set = slots.map((slot) => use.isSet(slot));
     const signed = this.#signedSlots(vcpu, traces);
     const pcs = traces.map(({ offsets }) => this.#pcPage | offsets[0]);
-    const mirroring = this.#mirroring(traces);
+    const mirroring = this.mirroring(this.#context, traces.map(({ offsets }) => this.#offset + offsets[0]));
     backend.beginRegion(pcs, slots, set);
     const added: NewBlock[] = [];
     for (const trace of traces) {

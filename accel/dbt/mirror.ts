@@ -54,8 +54,6 @@ const LOADS = tlbTable(MIRRORED_INDEX, TLB_LOAD) >> 2, STORES = tlbTable(MIRRORE
 
 /** Opens a mirror for each vCPU; none where the host cannot have them all. */
 export function openMirrors(vcpus: readonly SoftwareVcpu[], ram: GuestRam): readonly Mirror[] {
-  // Several vCPUs take turns too short for hot code to be found, and with mirrors they are not proven.
-  if (vcpus.length > 1) return [];
   const installed = installFaultHandler((code) =>
     emitFaultHandler(new Assembler(new Uint8Array(code.buffer), code.address))
   );

@@ -99,9 +99,11 @@ export class ColdCode {
     const { e } = this;
     const c = this.#add(MIRROR, access.outside);
     this.#op[c] = i;
+    this.#base[c] = access.base;
+    this.#disp[c] = e.ir.lo[i];
     this.#access[c] = access;
     this.#site[c] = e.newSite();
-    if (!access.leads) return;
+    if (!access.leads && !e.groups.isBetween(i)) return;
     this.#instruction[c] = e.instruction;
     this.#pcLo[c] = e.instructionPcLo;
     this.#describe(c);
@@ -200,9 +202,8 @@ export class ColdCode {
     loadMirrorAddend(e, addend);
     asm.jmpTo(this.#back[c]);
     asm.bind(miss);
-    asm.pushImm(this.#site[c]);
-    asm.lea(1, RAX, base, e.ir.lo[i]);
-    asm.callTo(e.stubs.refill(e.ir.context & 3, tableKind(e.ir.op[i])));
+    this.#refill(c);
+    if (e.groups.isBetween(i)) this.#checkOpen(c);
     asm.jmpTo(found);
   }
 
