@@ -254,9 +254,12 @@ export class DbtEngine implements CountingEngine {
           state[PC_LO] = low | 0;
           state[PC_HI] = (blocks.pcHi[block] + Math.floor(low / 0x100000000)) | 0;
           clock.instructions += budget - left;
-          const clears = this.#clears;
+          const clears = this.#clears, { exceptions } = vcpu;
           this.#interpretSite(vcpu, exits.siteAlways(argument));
-          if (reason === EXIT_MIRROR && clears === this.#clears) this.#mirrorFault(vcpu, argument);
+          // Where there was no page for the guest either, the mirror is not to blame.
+          if (reason === EXIT_MIRROR && clears === this.#clears && vcpu.exceptions === exceptions) {
+            this.#mirrorFault(vcpu, argument);
+          }
           return;
         }
         case EXIT_LOOKUP:

@@ -27,6 +27,7 @@ import {
   STATE_MIRRORED,
   STATE_NEAR_ADDEND,
   STATE_NEAR_SIZE,
+  STATE_TLB_TOUCHED,
   TLB_ENTRIES,
   TLB_LOAD,
   TLB_STORE,
@@ -50,6 +51,8 @@ const FAULTS_PER_SAMPLE = 8, MOST_FAULTS = 256;
 /** Longest sleep, in samples. */
 const LONGEST_SLEEP = 256;
 
+const CHUNK_ENTRIES = TLB_ENTRIES / 64;
+const TOUCHED = STATE_TLB_TOUCHED + 8 * (3 * MIRRORED_INDEX + TLB_LOAD) >> 2;
 const LOADS = tlbTable(MIRRORED_INDEX, TLB_LOAD) >> 2, STORES = tlbTable(MIRRORED_INDEX, TLB_STORE) >> 2;
 
 /** Opens a mirror for each vCPU; none where the host cannot have them all. */
@@ -202,8 +205,16 @@ export class Mirror implements TranslationMirror {
 
   /** Shows every page that the TLB's load entries lead to, where there is a span for it. */
   #showAll(): void {
+    for (let half = 0; half < 2; half++) {
+      for (let mask = this.#state[TOUCHED + half]; mask !== 0; mask &= mask - 1) {
+        this.#showChunk(32 * half + 31 - Math.clz32(mask & -mask));
+      }
+    }
+  }
+
+  #showChunk(chunk: number): void {
     const s = this.#state;
-    for (let entry = 0; entry < TLB_ENTRIES; entry++) {
+    for (let entry = chunk * CHUNK_ENTRIES; entry < (chunk + 1) * CHUNK_ENTRIES; entry++) {
       const load = LOADS + 4 * entry, store = STORES + 4 * entry;
       const lo = s[load], hi = s[load + 1];
       if ((lo & PAGE_SIZE - 1) !== 0) continue; // invalid or guarded

@@ -82,7 +82,7 @@ export const STATE_FAULT_TABLE = 1016;
 export const STATE_SYSTEM = 1024;
 
 /** log2 of the number of entries in each TLB table. */
-export const TLB_BITS = 10;
+export const TLB_BITS = 12;
 /** Entries in each TLB table. */
 export const TLB_ENTRIES = 1 << TLB_BITS;
 /**
@@ -119,10 +119,13 @@ export const STATE_TLB = 4096;
 /** Number of eight-byte slots before the tables. */
 export const STATE_SLOTS: number = STATE_TLB >> 3;
 /**
- * One 64-bit mask per table, in table order: bit i is set when entries `[16 i, 16 i + 16)` of the table
- * may hold something. Flushing looks only there.
+ * One 64-bit mask per table, in table order: bit i is set when the i-th 64th of the table's entries may hold
+ * something. Flushing looks only there.
  */
 export const STATE_TLB_TOUCHED = STATE_TLB + MMU_INDEXES * 3 * TLB_TABLE_BYTES;
+
+/** An address shifted right by this is, in its low six bits, the number of a bit in {@linkcode STATE_TLB_TOUCHED}. */
+export const TLB_CHUNK_SHIFT: number = 12 + TLB_BITS - 6;
 
 /** The MMU index whose data translations have a mirror: by convention that of user programs. */
 export const MIRRORED_INDEX = 0;

@@ -20,6 +20,7 @@ import {
   STATE_TLB,
   STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
+  TLB_CHUNK_SHIFT,
   TLB_ENTRIES,
   TLB_FETCH,
   TLB_GUARDED,
@@ -253,7 +254,7 @@ export class Mmu {
     s[entry] = lo;
     s[entry + 1] = hi;
     if (++s[FILLS] === 0) s[FILLS + 1]++;
-    const chunk = (lo >>> 16) & 63;
+    const chunk = (lo >>> TLB_CHUNK_SHIFT) & 63;
     s[TOUCHED + 2 * (3 * index + kind) + (chunk >> 5)] |= 1 << chunk;
     if (this.#level > 0) {
       const all = this.#level > 2 ? -1 : 0; // larger than a region

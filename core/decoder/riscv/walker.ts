@@ -30,6 +30,7 @@ import {
   STATE_SCRATCH,
   STATE_TLB_FILLS,
   STATE_TLB_TOUCHED,
+  TLB_CHUNK_SHIFT,
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
@@ -243,7 +244,7 @@ class Walker {
     ir.hostStore(8, entry, 0, tag);
     ir.hostStore(8, entry, 8, kind === TLB_FETCH ? ramPage : ir.bin(OP_SUB64, host, tag));
     const touched = this.#stateAddress(STATE_TLB_TOUCHED + 8 * (3 * this.mmuIndex + kind));
-    const chunk = ir.bin(OP_SHL64, ir.const(1), ir.bin(OP_SHR64, virtual, ir.const(16)));
+    const chunk = ir.bin(OP_SHL64, ir.const(1), ir.bin(OP_SHR64, virtual, ir.const(TLB_CHUNK_SHIFT)));
     ir.hostStore(8, touched, 0, ir.bin(OP_OR64, ir.hostLoad(8, false, touched, 0), chunk));
     ir.set(STATE_TLB_FILLS, ir.bin(OP_ADD64, ir.get(STATE_TLB_FILLS), ir.const(1)));
     if (kind === TLB_FETCH) ir.return(ir.bin(OP_ADD64, ramPage, ir.const(1)));

@@ -3,6 +3,7 @@ import { MMU_SUPERVISOR, MMU_USER } from "../../../../core/decoder/riscv/state.t
 import { PRIV_M, PRIV_S, PRIV_U } from "../../../../core/decoder/riscv/trap.ts";
 import {
   STATE_EPOCH_CONTEXT,
+  TLB_ENTRIES,
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
@@ -289,8 +290,9 @@ Deno.test("the epoch changes when a fetch translation is flushed or replaced, an
   access(f, sfenceVma(A0), BigInt(RAM));
   assertEquals(epoch(f), start + 1);
   access(f, NOP, 0n);
-  f.map(BigInt(RAM) + 0x40_0000n, RAM, V | X | A); // the same TLB entry
-  f.hart.setRegister("pc", BigInt(RAM) + 0x40_0000n);
+  const sameEntry = BigInt(RAM) + 4096n * BigInt(TLB_ENTRIES);
+  f.map(sameEntry, RAM, V | X | A);
+  f.hart.setRegister("pc", sameEntry);
   run(f, 1);
   const replaced = epoch(f);
   assertEquals(replaced, start + 2);
