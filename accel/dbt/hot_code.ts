@@ -51,6 +51,12 @@ const LAST_LOOK = 8;
 const LEAST_TIMES = 2;
 /** Most heads that are remembered because the mirror failed there. */
 const MOST_UNMIRRORED = 1024;
+/** Times that execution is found in a page's hot code up to which it is looked at again, at every power of two. */
+const LAST_REVISIT = 4096;
+/** If more than this part of what was seen then is no hot code, there is something to be added. */
+const UNCOVERED = 0.1;
+/** Most pages of which anything is remembered, and most whose profile is. */
+const MOST_PAGES = 4096, MOST_PROFILES = 64;
 /** In place of a number of samples: the block is a long loop's trace. */
 const LOOP = 255;
 /** In place of a number of samples: the block is a part of a region. */
@@ -107,6 +113,14 @@ class HotPage implements TranslationHints {
   /** Offsets of the heads of hot code. */
   readonly stops: Set<number> = new Set();
   readonly reach: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
+  /** By instruction, 1 where it is part of a loop's trace or of a region. */
+  readonly hot: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
+  /** Times that execution was found in its hot code. */
+  revisits = 0;
+  /** How often a region was built around each instruction. */
+  readonly builds: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
+  /** All that was seen of it; the profiles of few pages are kept. */
+  profile: Profile | undefined;
 }
 
 /** Finds hot code and translates it again. */
@@ -122,11 +136,14 @@ export class HotCode {
   /** The region a block is a part of. */
   readonly #region = new Int32Array(MAX_BLOCKS);
   #lastRegion = 0;
-  /** How often a region was built that the block is the first of. */
-  readonly #builds = new Uint8Array(MAX_BLOCKS);
   /** By RAM offset. */
   readonly #pages = new Map<number, HotPage>();
-  readonly #profile = new Profile();
+  /** Pages that have a profile, the oldest first. */
+  readonly #profiled: HotPage[] = [];
+  /** What was seen the last time. */
+  readonly #seen = new Profile();
+  /** What was ever seen of the page: a program does other things at other times. */
+  #profile = new Profile();
   readonly #use = new SlotUse();
   readonly #watched: number;
   readonly #firstLook: number;
@@ -154,6 +171,7 @@ export class HotCode {
   /** All code was thrown away. */
   clear(): void {
     this.#pages.clear();
+    this.#profiled.length = 0;
     this.#unmirrored.clear();
   }
 
@@ -179,7 +197,7 @@ export class HotCode {
 
   /** A block was translated that follows no trace. */
   added(block: number): void {
-    this.#samples[block] = this.#builds[block] = 0;
+    this.#samples[block] = 0;
   }
 
   /**
@@ -189,14 +207,50 @@ export class HotCode {
    */
   sample(vcpu: SoftwareVcpu, block: number, left: number): boolean {
     const samples = this.#samples, { blocks } = this.unit;
-    if (samples[block] >= LAST_LOOK || blocks.context[block] >= CAREFUL_CONTEXT) return false;
+    if (blocks.context[block] >= CAREFUL_CONTEXT) return false;
     if (left < LEAST_WATCHED * this.#watched) return true;
+    if (samples[block] >= REGION) this.#revisit(vcpu, block, left);
+    if (samples[block] >= LAST_LOOK) return false;
     const seen = ++samples[block];
-    if (seen === this.#firstLook || seen === LAST_LOOK) this.#look(vcpu, block, left);
+    if (seen === this.#firstLook || seen === LAST_LOOK) {
+      this.#look(vcpu, block, left);
+      this.#translateHot(vcpu, block);
+    }
     return true;
   }
 
-  /** Watches what execution does from a block on, and translates it again. */
+  /**
+   * Execution was found in hot code again. Now and then it is worth to see whether it still goes the ways it went:
+   * what follows a block that is mostly left at once is never sampled, for budgets do not run out where they were just
+   * given back.
+   */
+  #revisit(vcpu: SoftwareVcpu, block: number, left: number): void {
+    const page = this.#pages.get(startOfPage(this.unit.blocks.offset[block]));
+    if (page === undefined || ++page.revisits > LAST_REVISIT || (page.revisits & (page.revisits - 1)) !== 0) {
+      return;
+    }
+    this.#look(vcpu, block, left);
+    if (this.#seen.countOutside(page.hot) > UNCOVERED * this.#seen.instructions) {
+      this.#translateHot(vcpu, block);
+    }
+  }
+
+  /** Interprets an instruction; returns whether execution goes on from there as it would have by itself. */
+  #step(vcpu: SoftwareVcpu, context: number): boolean {
+    const { control, clock } = this.unit.machine;
+    const before = clock.instructions;
+    this.unit.interpret(vcpu, 1);
+    // Where no instruction has run, a debugger stops it.
+    return clock.instructions !== before && !control.yield && !clock.deadlineMoved &&
+      vcpu.context() === context;
+  }
+
+  /** Fewer times than this are rare. */
+  #least({ instructions }: Profile): number {
+    return Math.max(LEAST_TIMES, Math.floor(instructions / RARE));
+  }
+
+  /** Watches what execution does from a block on. */
   #look(vcpu: SoftwareVcpu, block: number, left: number): void {
     const { blocks } = this.unit;
     this.#pcPage = blocks.pcLo[block] & -PAGE_SIZE;
@@ -206,11 +260,17 @@ export class HotCode {
     const isNew = !this.#pages.has(this.#offset);
     const page = this.#pageAt(this.#offset);
     this.#watch(vcpu, Math.min(left, this.#watched), page.reach);
-    if (blocks.code[block] === 0) return;
+    this.#profile = this.#profileOf(page);
+    this.#profile.merge(this.#seen);
     // Translated anew, its other blocks reach their data by the mirror too.
-    if (isNew && this.hasMirror) {
+    if (isNew && this.hasMirror && blocks.code[block] !== 0) {
       this.unit.drop(this.#offset, PAGE_SIZE, (other) => other === block || this.#samples[other] >= REGION);
     }
+  }
+
+  /** Translates again what execution was seen to do from a block on. */
+  #translateHot(vcpu: SoftwareVcpu, block: number): void {
+    if (this.unit.blocks.code[block] === 0) return;
     // The front end takes the page's address from the pc.
     const { state } = vcpu;
     const pcLo = state[PC_LO], pcHi = state[PC_HI];
@@ -223,27 +283,38 @@ export class HotCode {
 
   #pageAt(offset: number): HotPage {
     let page = this.#pages.get(offset);
-    if (page === undefined) this.#pages.set(offset, page = new HotPage());
+    if (page !== undefined) return page;
+    const [oldest] = this.#pages.size === MOST_PAGES ? this.#pages.keys() : [];
+    if (oldest !== undefined) this.#pages.delete(oldest);
+    this.#pages.set(offset, page = new HotPage());
     return page;
+  }
+
+  #profileOf(page: HotPage): Profile {
+    if (page.profile !== undefined) return page.profile;
+    const oldest = this.#profiled.length === MOST_PROFILES ? this.#profiled.shift() : undefined;
+    const profile = oldest?.profile ?? new Profile();
+    if (oldest !== undefined) oldest.profile = undefined;
+    profile.clear();
+    this.#profiled.push(page);
+    return page.profile = profile;
   }
 
   /** Interprets some instructions and notes where they are, and in `reach` what they reach. */
   #watch(vcpu: SoftwareVcpu, instructions: number, reach: Uint8Array): void {
     const { state } = vcpu;
-    const { control, clock } = this.unit.machine;
-    const profile = this.#profile;
+    const profile = this.#seen;
     profile.clear();
     for (let i = 0; i < instructions; i++) {
-      const at = state[PC_LO], before = clock.instructions;
+      const at = state[PC_LO];
       const isHere = state[PC_HI] === this.#pcHi && (at & -PAGE_SIZE) === this.#pcPage;
       if (isHere) profile.add(at & (PAGE_SIZE - 1));
       else profile.leave();
-      this.unit.interpret(vcpu, 1);
+      const goesOn = this.#step(vcpu, this.#context);
       if (isHere) {
         reach[(at & (PAGE_SIZE - 1)) >> 1] = Mirror.isFar(vcpu.lastAccessHi) ? REACHES_FAR : REACHES_NEAR;
       }
-      if (clock.instructions === before) return; // a debugger stops it
-      if (control.yield || clock.deadlineMoved || vcpu.context() !== this.#context) return;
+      if (!goesOn) return;
     }
   }
 
@@ -259,9 +330,9 @@ export class HotCode {
 
   #install(vcpu: SoftwareVcpu): void {
     const profile = this.#profile;
-    const head = profile.loopHead();
-    const least = Math.max(LEAST_TIMES, Math.floor(profile.instructions / RARE));
-    if (head < 0 || profile.returns(head) < least || this.#isLoop(head)) return;
+    const head = this.#seen.loopHead();
+    if (head < 0 || this.#seen.returns(head) < this.#least(this.#seen) || this.#isLoop(head)) return;
+    const least = this.#least(profile);
     const heads = [head];
     const ends: Ends = (offset, enough) =>
       this.#isLoop(offset) || enough && (heads.includes(offset) || profile.returns(offset) >= least);
@@ -269,11 +340,8 @@ export class HotCode {
     if (first.next === head) {
       if (this.#installLoop(vcpu, first)) return;
     }
-    const previous = this.#find(head);
-    const builds = previous < 0 ? 0 : this.#builds[previous];
-    if (builds < MOST_BUILDS && this.#installRegion(vcpu, heads, least, ends)) {
-      this.#builds[this.#find(head)] = builds + 1;
-    }
+    const { builds } = this.#pageAt(this.#offset);
+    if (builds[head >> 1] < MOST_BUILDS && this.#installRegion(vcpu, heads, least, ends)) builds[head >> 1]++;
   }
 
   /**
@@ -317,7 +385,7 @@ export class HotCode {
     const code = backend.emit(blocks.next, pcLo, this.#pcHi, EMIT_HOT | mirroring);
     if (code === 0) return false;
     const { startOffset: from, endOffset: to } = frontEnd;
-    this.#replace([this.#newBlock(offset, code, ir.instructions, from, to)], LOOP);
+    this.#replace([this.#newBlock(offset, code, ir.instructions, from, to)], [trace], LOOP);
     return true;
   }
 
@@ -400,7 +468,7 @@ export class HotCode {
     }
     backend.endRegion();
     if (added.length < traces.length) return false;
-    this.#replace(added, REGION);
+    this.#replace(added, traces, REGION);
     return true;
   }
 
@@ -433,9 +501,10 @@ export class HotCode {
     };
   }
 
-  /** Installs blocks in place of those with the same entries, marked as LOOP or REGION. */
-  #replace(added: readonly NewBlock[], mark: number): void {
+  /** Installs the blocks of traces in place of those with the same entries, marked as LOOP or REGION. */
+  #replace(added: readonly NewBlock[], traces: readonly Trace[], mark: number): void {
     const { unit } = this;
+    const page = this.#pageAt(this.#offset);
     const regions = new Set<number>();
     for (const { pcLo } of added) {
       const replaced = this.#find(pcLo & (PAGE_SIZE - 1));
@@ -451,14 +520,16 @@ export class HotCode {
     // What goes through the new blocks' heads by itself shall end there when it is translated again.
     const { from, to } = added[0];
     unit.drop(from, to - from, (block) => this.#samples[block] >= REGION);
-    const { stops } = this.#pageAt(this.#offset);
-    for (const { offset } of added) stops.add(offset - this.#offset);
+    this.#pages.set(this.#offset, page); // it may have been without code just now
+    for (const { offset } of added) page.stops.add(offset - this.#offset);
+    for (const { offsets, length } of traces) {
+      offsets.subarray(0, length).forEach((at) => page.hot[at >> 1] = 1);
+    }
     unit.beginEpoch();
     for (const block of added) {
       const number = unit.add(block);
       this.#samples[number] = mark;
       this.#region[number] = this.#lastRegion;
-      this.#builds[number] = 0;
     }
     this.traces += added.length;
   }

@@ -42,13 +42,31 @@ export class Profile {
     this.#last = place;
     if (last < 0) return;
     if (place <= last) this.#returns[place]++;
+    this.#follows(last, place, 1);
+  }
+
+  /** From a place, execution went to another one so many times. */
+  #follows(last: number, place: number, times: number): void {
     const next = this.#next, counts = this.#nextCounts;
     for (let i = last * SUCCESSORS; i < (last + 1) * SUCCESSORS; i++) {
       if (counts[i] !== 0 && next[i] !== place) continue;
       next[i] = place;
-      counts[i]++;
+      counts[i] += times;
       return;
     }
+  }
+
+  /** Adds all that another profile of the same page has seen. */
+  merge(other: Profile): void {
+    for (const place of other.#places) {
+      if (this.#counts[place] === 0) this.#places.push(place);
+      this.#counts[place] += other.#counts[place];
+      this.#returns[place] += other.#returns[place];
+      for (let i = place * SUCCESSORS; i < (place + 1) * SUCCESSORS; i++) {
+        if (other.#nextCounts[i] > 0) this.#follows(place, other.#next[i], other.#nextCounts[i]);
+      }
+    }
+    this.instructions += other.instructions;
   }
 
   /** Execution leaves the page for a while. */
@@ -59,6 +77,11 @@ export class Profile {
   /** How often the instruction at an offset ran. */
   count(offset: number): number {
     return this.#counts[offset >> 1];
+  }
+
+  /** How many instructions ran that are not marked in the given places. */
+  countOutside(places: Uint8Array): number {
+    return this.#places.reduce((sum, place) => places[place] === 0 ? sum + this.#counts[place] : sum, 0);
   }
 
   /** How often execution went from one offset straight to another. */

@@ -28,7 +28,7 @@ Deno.test({
   async fn() {
     using fresh = await debianMachine("dbt", debian!);
     using late = await debianMachine("dbt", debian!);
-    (late.machine.vcpus[0] as SoftwareVcpu).state[STATE_EPOCH_CONTEXT >> 2] = 0x7fffff00 - 1000 * 256;
+    (late.machine.vcpus[0] as SoftwareVcpu).state[STATE_EPOCH_CONTEXT >> 2] = 0x7fffff00 - 20 * 256;
     fresh.run(LIMIT_NS);
     late.run(LIMIT_NS);
     assert(late.engine.statistics().cacheClears > 0);

@@ -45,3 +45,16 @@ Deno.test("what happens elsewhere joins no offsets of the page", () => {
   profile.clear();
   assertEquals([profile.countOf(4, 8), profile.count(4), profile.instructions], [0, 0, 0]);
 });
+
+Deno.test("profiles of the same page add up", () => {
+  const all = seen(2, [0, 4, 12]);
+  all.merge(seen(3, [0, 4, 8, 12]));
+  assertEquals([all.instructions, all.count(4), all.countOf(4, 8), all.countOf(4, 12)], [18, 5, 3, 2]);
+  assertEquals(trace(all.follow(0, 1, 16, (offset) => offset === 0)), [[0, 4, 8, 12], 0]);
+});
+
+Deno.test("what ran elsewhere than in given places is counted", () => {
+  const places = new Uint8Array(2048);
+  places[0] = places[2] = 1; // offsets 0 and 4
+  assertEquals(seen(3, [0, 4, 8, 12]).countOutside(places), 6);
+});
