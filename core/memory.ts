@@ -19,6 +19,13 @@ export interface HostPages {
    * where the host cannot do that; undefined where it refuses so large a span.
    */
   openWindow?(bytes: number): PageWindow | undefined;
+  /**
+   * Has the host back {@linkcode LARGE_PAGE_SIZE} bytes, from a multiple of that on, with one page of its own, where
+   * it can: taking them one by one is dear.
+   *
+   * @returns Whether it is worth trying again elsewhere.
+   */
+  useLargePage?(offset: number): boolean;
 }
 
 /** Host addresses, none of which is accessible but where a page of some memory is shown. */
@@ -71,6 +78,16 @@ export const plainMemory: HostMemory = {
   },
 };
 
+/** Large page size, in bytes, of the hosts that have any. */
+export const LARGE_PAGE_SIZE: number = 2 ** 21;
+/** log2 of {@linkcode LARGE_PAGE_SIZE}. */
+export const LARGE_PAGE_BITS = 21;
+
+/** A large page is worth having where at least so many of its pages are used. */
+const DENSE_PAGES = 256;
+/** What a page that a guest uses counts for: where it uses a few it will use many. */
+const PAGES_PER_USE = 4;
+
 /** Guest page size, in bytes, of every ISA we run. */
 export const PAGE_SIZE = 4096;
 
@@ -94,8 +111,20 @@ export class GuestRam {
    * The execution engine replaces it.
    */
   onCodeWrite: (offset: number, size: number) => void = () => {};
+  /**
+   * One byte per {@linkcode LARGE_PAGE_SIZE} of RAM: zero while it is not settled whether the host should back all of
+   * it at once. Until then {@linkcode GuestRam.use} is called for every translation that leads there.
+   */
+  readonly settled: Uint8Array;
+  /** Host virtual address of {@linkcode GuestRam.settled} (0 without FFI). */
+  readonly settledAddress: number;
   #pages: HostPages;
   #codePages: HostPages;
+  #settled: HostPages;
+  /** By page that is not settled: 1 where it was used. */
+  readonly #uses: Uint8Array;
+  /** Pages that were used of each large page, about. */
+  readonly #density: Uint16Array;
 
   /**
    * @param base Guest-physical address of byte 0.
@@ -110,6 +139,12 @@ export class GuestRam {
     this.hostAddress = this.#pages.address;
     this.codePages = new Uint8Array(this.#codePages.buffer);
     this.codePagesAddress = this.#codePages.address;
+    this.#settled = host.allocate(Math.max(Math.ceil(size / LARGE_PAGE_SIZE), PAGE_SIZE));
+    this.settled = new Uint8Array(this.#settled.buffer);
+    this.settledAddress = this.#settled.address;
+    this.#uses = new Uint8Array(size / PAGE_SIZE);
+    this.#density = new Uint16Array(Math.ceil(size / LARGE_PAGE_SIZE));
+    if (this.#pages.useLargePage === undefined) this.settled.fill(1);
   }
 
   /** Host virtual address of {@linkcode GuestRam.codePages} (0 without FFI). */
@@ -119,6 +154,23 @@ export class GuestRam {
   contains(address: number, size: number): boolean {
     const offset = address - this.base;
     return offset >= 0 && size <= this.size && offset <= this.size - size;
+  }
+
+  /** The guest is about to use the page of RAM at an offset. */
+  use(offset: number): void {
+    const page = Math.floor(offset / PAGE_SIZE), large = Math.floor(offset / LARGE_PAGE_SIZE);
+    if (this.settled[large] !== 0 || this.#uses[page] !== 0) return;
+    this.#uses[page] = 1;
+    this.#fill(large, PAGES_PER_USE);
+  }
+
+  /** About so many more pages of a large page will be used. */
+  #fill(large: number, pages: number): void {
+    this.#density[large] += pages;
+    if (this.settled[large] !== 0 || this.#density[large] < DENSE_PAGES) return;
+    this.settled[large] = 1;
+    if ((large + 1) * LARGE_PAGE_SIZE > this.size) return;
+    if (!this.#pages.useLargePage!(large * LARGE_PAGE_SIZE)) this.settled.fill(1);
   }
 
   /**
@@ -140,6 +192,11 @@ export class GuestRam {
         const to = Math.min(last + 1, (page + 1) * PAGE_SIZE);
         this.onCodeWrite(from, to - from);
       }
+    }
+    for (let at = offset; at <= last;) {
+      const end = Math.min(last + 1, (Math.floor(at / LARGE_PAGE_SIZE) + 1) * LARGE_PAGE_SIZE);
+      this.#fill(Math.floor(at / LARGE_PAGE_SIZE), Math.ceil((end - at) / PAGE_SIZE));
+      at = end;
     }
     this.u8.set(bytes, offset);
   }
@@ -168,5 +225,6 @@ export class GuestRam {
   free(): void {
     this.#pages.free();
     this.#codePages.free();
+    this.#settled.free();
   }
 }

@@ -44,7 +44,7 @@ import {
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
-import { allocateCode, nativeEntry } from "../ffi/memory.ts";
+import { allocateCode, nativeEntry, trimHeap } from "../ffi/memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
 
 const CODE_BYTES = 96 << 20;
@@ -63,6 +63,15 @@ const RAREST_SAMPLES = 8;
 /** Every so many translations one is timed. */
 const TIMED_EVERY = 8;
 
+/**
+ * After so many translations, and again whenever they have doubled, the host's heap is trimmed: while the translator
+ * is compiled itself, the runtime fills it with megabytes that are of no use afterwards.
+ */
+const FIRST_TRIM = 10_000;
+
+/** log2 of the number of places whose visits are counted. */
+const VISITS_BITS = 18;
+
 const TLB_FILLS = STATE_TLB_FILLS >> 2;
 const PC_LO = STATE_PC >> 2, PC_HI = PC_LO + 1;
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT >> 2;
@@ -73,6 +82,8 @@ const NEXT_EPOCH = 1 << 8;
 export interface DbtOptions extends Eagerness {
   /** Code is left at least every so many instructions, to see where it is. @default 100000 */
   readonly sampleInstructions?: number;
+  /** Times that code is interpreted before it is translated. @default 2 */
+  readonly coldVisits?: number;
   /** Bytes of memory for generated code; when it is full, all code is thrown away. @default 96 MiB */
   readonly codeBytes?: number;
 }
@@ -89,6 +100,8 @@ export class DbtEngine implements CountingEngine {
   readonly #blocks: BlockCache;
   readonly #enter: (() => void)[] = [];
   readonly #sampleInstructions: number;
+  readonly #coldVisits: number;
+  readonly #visits = new Uint8Array(1 << VISITS_BITS);
   /** The same for now. */
   #sampleAfter: number;
   /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
@@ -102,6 +115,7 @@ export class DbtEngine implements CountingEngine {
   readonly #mirrors: readonly Mirror[];
   #mirrorFaults = 0;
   #translated = 0;
+  #nextTrim = FIRST_TRIM;
   #translatedInstructions = 0;
   // Processor time of some translations: reading the clock costs as much as an instruction's translation.
   readonly #cpuMs = threadClock();
@@ -132,6 +146,7 @@ export class DbtEngine implements CountingEngine {
     this.#machine = machine;
     this.#vcpus = vcpus;
     this.#lateEpochs = 1 << EPOCH_BITS - 1 - Math.ceil(Math.log2(vcpus.length));
+    this.#coldVisits = options.coldVisits ?? 2;
     this.#sampleInstructions = options.sampleInstructions ?? 100_000;
     this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
@@ -188,6 +203,11 @@ export class DbtEngine implements CountingEngine {
         continue;
       }
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
+      if (this.#isCold(offset, state[PC_LO], state[PC_HI], context)) {
+        this.#visits[visitsOf(offset)]++;
+        this.#interpretBlock(vcpu, left);
+        continue;
+      }
       const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       state[STATE_ENTRY >> 2] = code;
       const before = clock.instructions;
@@ -225,6 +245,10 @@ export class DbtEngine implements CountingEngine {
           const context = blocks.context[from] & 255 | (exits.linkCareful(argument) ? CAREFUL_CONTEXT : 0);
           state[PC_LO] = pcLo;
           state[PC_HI] = pcHi;
+          if (context < CAREFUL_CONTEXT && this.#isCold(page + (pcLo & 0xfff), pcLo, pcHi, context)) {
+            clock.instructions += budget - left;
+            return;
+          }
           const clears = this.#clears;
           const code = this.#codeAt(vcpu, page + (pcLo & 0xfff), pcLo, pcHi, context);
           if (clears === this.#clears && blocks.code[from] !== 0) {
@@ -313,6 +337,26 @@ export class DbtEngine implements CountingEngine {
     else sites.exitsOther++;
   }
 
+  /** Whether a block was visited too rarely to be translated. */
+  #isCold(offset: number, pcLo: number, pcHi: number, context: number): boolean {
+    return this.#visits[visitsOf(offset)] < this.#coldVisits &&
+      this.#blocks.find(offset, pcLo, pcHi, context) < 0;
+  }
+
+  /** Interprets up to the next jump. */
+  #interpretBlock(vcpu: SoftwareVcpu, left: number): void {
+    const { clock, control } = this.#machine;
+    const { state } = vcpu;
+    const most = Math.min(left, MAX_INSTRUCTIONS);
+    for (let i = 0; i < most; i++) {
+      const at = state[PC_LO], before = clock.instructions;
+      this.#interpret(vcpu, 1);
+      const distance = state[PC_LO] - at;
+      if (distance !== 2 && distance !== 4) return;
+      if (clock.instructions === before || control.yield || clock.deadlineMoved || vcpu.waiting) return;
+    }
+  }
+
   /** The code for a block, translated if need be. */
   #codeAt(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const found = this.#blocks.find(offset, pcLo, pcHi, context);
@@ -347,7 +391,10 @@ export class DbtEngine implements CountingEngine {
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;
     this.#hotCode.added(this.#add({ offset, pcLo, pcHi, context, instructions, code, from, to }));
-    this.#translated++;
+    if (++this.#translated === this.#nextTrim) {
+      this.#nextTrim *= 2;
+      trimHeap();
+    }
     this.#translatedInstructions += instructions;
     if (timed) {
       this.#timedMs += this.#cpuMs() - started;
@@ -475,6 +522,11 @@ export class DbtEngine implements CountingEngine {
     this.#data.free();
     this.#cpuMs[Symbol.dispose]();
   }
+}
+
+/** Where the visits to code at an offset are counted. Code that shares the place is translated the sooner. */
+function visitsOf(offset: number): number {
+  return ((offset / 2) ^ (offset / 131072)) & ((1 << VISITS_BITS) - 1);
 }
 
 /** Fills a jump cache with pcs no jump leads to (odd ones). */

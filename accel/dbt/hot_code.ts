@@ -56,7 +56,7 @@ const LAST_REVISIT = 4096;
 /** If more than this part of what was seen then is no hot code, there is something to be added. */
 const UNCOVERED = 0.1;
 /** Most pages of which anything is remembered, and most whose profile is. */
-const MOST_PAGES = 4096, MOST_PROFILES = 64;
+const MOST_PAGES = 4096, MOST_PROFILES = 16;
 /** In place of a number of samples: the block is a long loop's trace. */
 const LOOP = 255;
 /** In place of a number of samples: the block is a part of a region. */
@@ -117,8 +117,8 @@ class HotPage implements TranslationHints {
   readonly hot: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
   /** Times that execution was found in its hot code. */
   revisits = 0;
-  /** How often a region was built around each instruction. */
-  readonly builds: Uint8Array = new Uint8Array(PAGE_SIZE / 2);
+  /** How often a region was built around a head. */
+  readonly builds: Map<number, number> = new Map();
   /** All that was seen of it; the profiles of few pages are kept. */
   profile: Profile | undefined;
 }
@@ -341,7 +341,8 @@ export class HotCode {
       if (this.#installLoop(vcpu, first)) return;
     }
     const { builds } = this.#pageAt(this.#offset);
-    if (builds[head >> 1] < MOST_BUILDS && this.#installRegion(vcpu, heads, least, ends)) builds[head >> 1]++;
+    const times = builds.get(head) ?? 0;
+    if (times < MOST_BUILDS && this.#installRegion(vcpu, heads, least, ends)) builds.set(head, times + 1);
   }
 
   /**

@@ -2,6 +2,7 @@
 import {
   type HostMemory,
   type HostPages,
+  LARGE_PAGE_SIZE,
   MemoryError,
   PAGE_SIZE,
   type PageWindow,
@@ -12,6 +13,7 @@ import { libc } from "./libc.ts";
 const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
 const MAP_SHARED = 0x01, MAP_PRIVATE = 0x02, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40;
 const MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000;
+const MADV_HUGEPAGE = 14, MADV_COLLAPSE = 25;
 const MFD_CLOEXEC = 1;
 
 /** What mmap gives; undefined where it fails. */
@@ -31,13 +33,17 @@ function tryMap(
 
 function map(bytes: number, prot: number, flags: number, what: string, file = -1): HostPages {
   const mapped = tryMap(0, bytes, prot, flags, file);
-  if (mapped === undefined) throw new MemoryError(`The host refused ${bytes} bytes of ${what}.`);
+  if (mapped === undefined) throw refused(bytes, what);
   const { pointer, address } = mapped;
   return {
     buffer: Deno.UnsafePointerView.getArrayBuffer(pointer, bytes),
     address,
     free: () => void libc().symbols.munmap(pointer, BigInt(bytes)),
   };
+}
+
+function refused(bytes: number, what: string): MemoryError {
+  return new MemoryError(`The host refused ${bytes} bytes of ${what}.`);
 }
 
 const READ_WRITE = PROT_READ | PROT_WRITE;
@@ -60,17 +66,44 @@ export const sharedMemory: HostMemory = {
       close(file);
       return mappedMemory.allocate(bytes);
     }
-    const pages = map(bytes, READ_WRITE, MAP_SHARED | MAP_NORESERVE, GUEST_MEMORY, file);
+    const { pointer, address, free } = reserveAligned(bytes);
+    const flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED;
+    if (tryMap(address, bytes, READ_WRITE, flags, file) === undefined) throw refused(bytes, GUEST_MEMORY);
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
     return {
-      ...pages,
+      buffer,
+      address,
       openWindow: (size) => openWindow(file, size),
+      useLargePage: (offset) => collapse(buffer, address, offset),
       free: () => {
-        pages.free();
+        free();
         close(file);
       },
     };
   },
 };
+
+/** Reserves addresses that begin at a multiple of the large page size. */
+function reserveAligned(bytes: number): { pointer: Deno.PointerObject; address: number; free: () => void } {
+  const reserved = tryMap(0, bytes + LARGE_PAGE_SIZE, PROT_NONE, ANONYMOUS);
+  if (reserved === undefined) throw refused(bytes, GUEST_MEMORY);
+  const address = Math.ceil(reserved.address / LARGE_PAGE_SIZE) * LARGE_PAGE_SIZE;
+  return {
+    pointer: Deno.UnsafePointer.create(BigInt(address))!,
+    address,
+    free: () => void libc().symbols.munmap(reserved.pointer, BigInt(bytes + LARGE_PAGE_SIZE)),
+  };
+}
+
+/**
+ * Makes one large page of the pages of a file in memory that is mapped at an address. Hosts do so on their own only
+ * where they are configured to, but if told to for one page nearly always (Linux 6.1).
+ */
+function collapse(mapped: ArrayBuffer, address: number, offset: number): boolean {
+  const words = new Int32Array(mapped, offset, 1);
+  Atomics.add(words, 0, 0); // there must be a page to begin with
+  return libc().symbols.madvise(BigInt(address + offset), BigInt(LARGE_PAGE_SIZE), MADV_COLLAPSE) === 0;
+}
 
 /** A window onto a file in memory: reserved addresses, over which its pages are mapped one by one. */
 function openWindow(file: number, bytes: number): PageWindow | undefined {
@@ -94,6 +127,11 @@ function openWindow(file: number, bytes: number): PageWindow | undefined {
   };
 }
 
+/** Has the C library give back what it keeps of memory that nobody uses any more. */
+export function trimHeap(): void {
+  libc().symbols.malloc_trim?.(0n);
+}
+
 /**
  * Pages for generated code: readable, writable, executable, and below 2 GiB so that code addresses fit
  * 32 bits.
@@ -101,12 +139,15 @@ function openWindow(file: number, bytes: number): PageWindow | undefined {
  * @throws {MemoryError} where the host forbids such memory (SELinux execmem, some containers).
  */
 export function allocateCode(bytes: number): HostPages {
-  return map(
+  const pages = map(
     bytes,
     READ_WRITE | PROT_EXEC,
     ANONYMOUS | MAP_32BIT,
     "executable memory; use the interpreter engine on this host",
   );
+  // Code is written from the first byte on. It is a favour, not a need.
+  libc().symbols.madvise(BigInt(pages.address), BigInt(bytes), MADV_HUGEPAGE);
+  return pages;
 }
 
 /**

@@ -110,16 +110,20 @@ export function placeSegments(ram: GuestRam, segments: readonly Segment[], fresh
   }
 }
 
-/** Writes what of `bytes` is not whole pages of zeros. */
+/** Writes what of `bytes` is not whole pages of zeros, as much at a time as there is. */
 function writeNonZero(ram: GuestRam, address: number, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let from = 0, to; from < bytes.length; from = to) {
-    to = Math.min(from + PAGE_SIZE - (address + from) % PAGE_SIZE, bytes.length);
-    let at = from;
-    while (at + 4 <= to && view.getInt32(at, true) === 0) at += 4;
-    while (at < to && bytes[at] === 0) at++;
-    if (at < to) ram.write(address + from, bytes.subarray(from, to));
+  let from = 0;
+  for (let page = 0, end; page < bytes.length; page = end) {
+    end = Math.min(page + PAGE_SIZE - (address + page) % PAGE_SIZE, bytes.length);
+    let at = page;
+    while (at + 4 <= end && view.getInt32(at, true) === 0) at += 4;
+    while (at < end && bytes[at] === 0) at++;
+    if (at < end) continue;
+    if (from < page) ram.write(address + from, bytes.subarray(from, page));
+    from = end;
   }
+  if (from < bytes.length) ram.write(address + from, bytes.subarray(from));
 }
 
 function linuxKernel(image: ImageBytes, options: LoadKernelOptions): KernelImage {

@@ -13,7 +13,7 @@ const SUCCESSORS = 2;
 /** A profile of one page. */
 export class Profile {
   readonly #counts = new Int32Array(PLACES);
-  readonly #next = new Int32Array(PLACES * SUCCESSORS);
+  readonly #next = new Uint16Array(PLACES * SUCCESSORS);
   readonly #nextCounts = new Int32Array(PLACES * SUCCESSORS);
   /** How often each place was jumped to from behind. */
   readonly #returns = new Int32Array(PLACES);

@@ -35,7 +35,7 @@ const entry = (address: number, bits: bigint) => BigInt(address) >> 12n << 10n |
 
 async function machine(engine: "dbt" | "interpreter"): Promise<GuestMachine> {
   const options = { ramBytes: 2 ** 22, vcpus: HARTS, kernel: START.bytes(), bios: "none" } as const;
-  const made = await guestMachine(engine, options);
+  const made = await guestMachine(engine, options, { coldVisits: 0 });
   const { ram, vcpus } = made.machine;
   const word = (address: number, value: bigint) =>
     ram.write(address, new Uint8Array(BigUint64Array.of(value).buffer));

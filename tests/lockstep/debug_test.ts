@@ -114,7 +114,7 @@ Deno.test({
     for (let first = FIRST; first <= LAST; first += BATCH) {
       using plain = await guestMachine("interpreter", options);
       using interpreted = await guestMachine("interpreter", options);
-      using translated = await guestMachine("dbt", options, { sampleInstructions: 200 });
+      using translated = await guestMachine("dbt", options, { coldVisits: 0, sampleInstructions: 200 });
       for (let seed = first; seed < first + BATCH && seed <= LAST; seed++) {
         const guest = new RandomGuest(seed);
         const found = compare(guest, plain, [interpreted, translated]);
@@ -132,7 +132,7 @@ async function assertUnnoticed(program: Program, setPoints: (machine: Machine) =
   plain.run(LIMIT_NS);
   const stops: string[][] = [];
   for (const engine of ["interpreter", "dbt"] as const) {
-    using debugged = await guestMachine(engine, options, { sampleInstructions: 200 });
+    using debugged = await guestMachine(engine, options, { coldVisits: 0, sampleInstructions: 200 });
     runDebugged(debugged, LIMIT_NS / 2, []); // so that there is code, and TLBs hold something
     setPoints(debugged.machine);
     const list: string[] = [];

@@ -34,7 +34,7 @@ async function machine(
   kernel: Uint8Array<ArrayBuffer>,
 ): Promise<GuestMachine> {
   const options = { ramBytes: RAM_BYTES, vcpus: 1, kernel, bios: "none" } as const;
-  const eager = { sampleInstructions: 300, watchInstructions: 200, firstLook: 1 };
+  const eager = { coldVisits: 0, sampleInstructions: 300, watchInstructions: 200, firstLook: 1 };
   const made = await guestMachine(engine, options, eager);
   const [hart] = made.machine.vcpus;
   hart.setRegister("pmpaddr0", -1n); // else generated code fills no TLB

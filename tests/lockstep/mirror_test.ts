@@ -54,7 +54,7 @@ async function machine(
   engine: "dbt" | "interpreter",
   addresses: readonly bigint[],
 ): Promise<GuestMachine> {
-  const eager = { sampleInstructions: 300, watchInstructions: 200, firstLook: 1 };
+  const eager = { coldVisits: 0, sampleInstructions: 300, watchInstructions: 200, firstLook: 1 };
   const options = { ramBytes: RAM_BYTES, vcpus: 1, kernel: program().bytes(), bios: "none" } as const;
   const made = await guestMachine(engine, options, eager);
   const { ram, vcpus: [hart] } = made.machine;

@@ -36,7 +36,7 @@ async function underQemu(elf: Uint8Array): Promise<Uint8Array> {
 
 async function underEngine(engine: EngineName, program: UserProgram): Promise<Uint8Array> {
   const options = { ramBytes: 2 ** 20, vcpus: 1, kernel: program.elf(), bios: "none" } as const;
-  using guest = await guestMachine(engine, options, { sampleInstructions: 1000 });
+  using guest = await guestMachine(engine, options, { coldVisits: 0, sampleInstructions: 1000 });
   const { machine } = guest;
   const [hart] = machine.vcpus;
   hart.setRegister("mstatus", 3n << 13n); // FPU on

@@ -18,7 +18,8 @@ export class LockstepPair implements Disposable {
   /** Makes both. */
   static async create(): Promise<LockstepPair> {
     const options = { ramBytes: RAM_BYTES, vcpus: 1, kernel: MACHINE_HANDLER_CODE, bios: "none" } as const;
-    const dbt = { sampleInstructions: 200, watchInstructions: 120, firstLook: 1 }; // so that code is hot soon
+    // So that all code is translated, and hot soon.
+    const dbt = { coldVisits: 0, sampleInstructions: 200, watchInstructions: 120, firstLook: 1 };
     return new LockstepPair(
       await guestMachine("interpreter", options),
       await guestMachine("dbt", options, dbt),

@@ -240,6 +240,7 @@ export class Mmu {
 
   #fill(lo: number, hi: number, offset: number, kind: number, index: number, entry: number): void {
     const s = this.#state;
+    this.#ram.use(offset);
     if (kind !== TLB_FETCH) this.#unmirror(index, lo);
     if (kind === TLB_FETCH) {
       if (s[entry] !== TLB_INVALID) this.#fetchDropped();

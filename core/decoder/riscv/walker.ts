@@ -39,7 +39,7 @@ import {
   tlbTable,
 } from "../../translator/layout.ts";
 import type { Page } from "../../debug/debug_points.ts";
-import type { GuestRam } from "../../memory.ts";
+import { type GuestRam, LARGE_PAGE_BITS } from "../../memory.ts";
 import { MMU_MACHINE, MMU_SUPERVISOR_SUM, MMU_USER, S_PMP_ACTIVE, S_SATP, S_SUPERPAGES } from "./state.ts";
 
 const VIRTUAL = STATE_SCRATCH;
@@ -224,13 +224,11 @@ class Walker {
     const found = ir.get(STEP);
     const page = ir.bin(OP_AND64, found, ir.const(-4096));
     ir.gotoIf(COND_GEU, page, this.#number(ram.size), this.#fail);
+    const isSettled = this.#flag(ram.settledAddress, ir.bin(OP_SHR64, page, ir.const(LARGE_PAGE_BITS)));
+    ir.gotoIf(COND_EQ, isSettled, ir.const(0), this.#fail);
     if (kind === TLB_STORE) {
-      const flag = ir.bin(
-        OP_ADD64,
-        ir.bin(OP_SHR64, page, ir.const(12)),
-        this.#number(ram.codePagesAddress),
-      );
-      ir.gotoIf(COND_NE, ir.hostLoad(1, false, flag, 0), ir.const(0), this.#fail);
+      const hasCode = this.#flag(ram.codePagesAddress, ir.bin(OP_SHR64, page, ir.const(12)));
+      ir.gotoIf(COND_NE, hasCode, ir.const(0), this.#fail);
     }
     this.#noteSuperpage(found);
     if (kind === TLB_FETCH) this.#noteEviction();
@@ -249,6 +247,11 @@ class Walker {
     ir.set(STATE_TLB_FILLS, ir.bin(OP_ADD64, ir.get(STATE_TLB_FILLS), ir.const(1)));
     if (kind === TLB_FETCH) ir.return(ir.bin(OP_ADD64, ramPage, ir.const(1)));
     else ir.return(ir.bin(OP_ADD64, host, ir.bin(OP_AND64, virtual, ir.const(4095))));
+  }
+
+  /** The byte with a number in a table at a host address. */
+  #flag(table: number, number: Value): Value {
+    return this.ir.hostLoad(1, false, this.ir.bin(OP_ADD64, number, this.#number(table)), 0);
   }
 
   /** Marks the region of a superpage in S_SUPERPAGES, all regions where it is larger than one. */
