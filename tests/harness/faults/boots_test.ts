@@ -1,4 +1,7 @@
-/** What Debian's kernels print when all is well, firmware's lines included where there is one: a boot to user space and the power-off. */
+/**
+ * What Debian's kernels print when all is well, firmware's lines included where there is firmware: a boot to user
+ * space and the power-off.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Watch } from "./_watch.ts";
