@@ -199,7 +199,8 @@ export class SerialChannel implements Channel {
     this.#exchange = undefined;
     this.#stray = new ByteSink(MAX_STRAY);
     const budget = new Budget(clock, { within: START_WITHIN });
-    await console.type(`${launcher(this.#device, this.#prefix, this.#nonce)}\n`, budget.options);
+    this.#host.event("note", `vm.shell starts on ${this.#device.name}, by a line typed at the prompt`);
+    await console.typeUntold(`${launcher(this.#device, this.#prefix, this.#nonce)}\n`, budget.options);
     const greeted = () => this.#greeted;
     let exit = await this.#until(greeted, { within: VERDICT_WITHIN });
     if (exit && console.lastLines(10).join("\n").includes(NO_LINE)) {
