@@ -44,7 +44,7 @@ const KILL_WATCHDOG = host("30s");
 /** Bytes to show of what else came. */
 const MAX_STRAY = 200;
 /** For the guard to start over. */
-const RESTART_WITHIN = guest("2s");
+const RESTART_WITHIN = guest("10s");
 /** Guest time after which a console that said there is no line has said it. */
 const VERDICT_WITHIN = guest("500ms");
 
