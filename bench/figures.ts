@@ -109,7 +109,7 @@ export const FIGURES: Readonly<Record<FigureName, Figure>> = {
     aim: 0.8,
   },
   watching: {
-    title: "boot with waits and all crash rules (CPU time, with / without)",
+    title: "boot with waits and all crash rules (time, with / without)",
     scenario: "watching",
     unit: "times",
     value: (run) => harnessFigure(run, "watching"),

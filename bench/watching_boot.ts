@@ -1,47 +1,48 @@
 /**
- * Boots Debian once, "watched" with waits and crash rules or "unwatched" by the machine's run loop alone, and prints
- * the seconds of processor time that it took. Arguments: which, kernel, initrd.
+ * Boots Debian once with waits and all crash rules, and prints the part of the time that watching took: of the
+ * profiler's samples, those where what runs belongs to the harness, whether the guest's output called it or the
+ * driver. Arguments: kernel, initrd.
  */
-import process from "node:process";
-import { selectEngine } from "../accel/select.ts";
-import { createVirtRiscv64 } from "../core/boards/virt_riscv64.ts";
+import { Session } from "node:inspector/promises";
 import { boot, guest } from "../mod.ts";
 
-const [how, kernel, initrd] = Deno.args;
-const append = "console=ttyS0 halt";
-const SLICE_MS = 8;
+const [kernel, initrd] = Deno.args;
+const SAMPLE_MICROSECONDS = 100;
+const HARNESS = new URL("../harness/", import.meta.url).href;
+const MACHINE = new URL("../core/machine.ts", import.meta.url).href;
 
-async function cpuSeconds(work: () => unknown): Promise<number> {
-  const start = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6;
+/** A function called from another, in Chrome's profiles. */
+interface Call {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string; readonly url: string };
+  readonly children?: readonly number[];
 }
 
-async function watched(): Promise<number> {
-  await using vm = await boot({ arch: "riscv64", kernel, initrd, append });
-  return await cpuSeconds(async () => {
-    await vm.console.waitFor(/Linux version (\S+)/);
-    await vm.console.waitFor([/Freeing unused kernel image/, "no such line", /neither (this|that)/]);
-    await vm.console.waitFor(/BOOT-OK (\w+)/, { within: guest("30s") });
-    await vm.waitForExit({ kind: "poweroff" });
-  });
+/** Whose time it is in each node: the harness's, unless it only waits for the machine that it runs. */
+function watchers(calls: readonly Call[]): Set<number> {
+  const byId = new Map(calls.map((call) => [call.id, call]));
+  const found = new Set<number>();
+  const visit = (call: Call, isCaller: boolean) => {
+    const { functionName, url } = call.callFrame;
+    const isWatcher = url.startsWith(HARNESS) || isCaller && !(url === MACHINE && functionName === "run");
+    if (isWatcher) found.add(call.id);
+    for (const id of call.children ?? []) visit(byId.get(id)!, isWatcher);
+  };
+  visit(calls[0], false);
+  return found;
 }
 
-async function unwatched(): Promise<number> {
-  const { memory, create } = await selectEngine("dbt");
-  const { machine } = await createVirtRiscv64({
-    memory,
-    ramBytes: 512 * 2 ** 20,
-    vcpus: 1,
-    kernel: await Deno.readFile(kernel),
-    initrd: await Deno.readFile(initrd),
-    append,
-  });
-  const engine = create(machine);
-  return await cpuSeconds(() => {
-    while (!machine.exit) machine.run(engine, Infinity, performance.now() + SLICE_MS);
-  });
-}
-
-console.log(await (how === "watched" ? watched() : unwatched()));
+await using vm = await boot({ arch: "riscv64", kernel, initrd, append: "console=ttyS0 halt" });
+const profiler = new Session();
+profiler.connect();
+await profiler.post("Profiler.enable");
+await profiler.post("Profiler.setSamplingInterval", { interval: SAMPLE_MICROSECONDS });
+await profiler.post("Profiler.start");
+await vm.console.waitFor(/Linux version (\S+)/);
+await vm.console.waitFor([/Freeing unused kernel image/, "no such line", /neither (this|that)/]);
+await vm.console.waitFor(/BOOT-OK (\w+)/, { within: guest("30s") });
+await vm.waitForExit({ kind: "poweroff" });
+const { profile } = await profiler.post("Profiler.stop");
+const watching = watchers(profile.nodes);
+const { samples } = profile as unknown as { samples: readonly number[] };
+console.log(samples.filter((id) => watching.has(id)).length / samples.length);

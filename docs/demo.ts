@@ -82,7 +82,7 @@ async function fetched(): Promise<ReturnType<typeof debianGuest>> {
   if (found) return found;
   try {
     report("fetching Debian's kernel once, about 50 MB");
-    await fetchGuest("riscv64", { report: (line, done) => done && report(line) });
+    await fetchGuest("riscv64", { userland: false, report: (line, done) => done && report(line) });
     return debianGuest("riscv64");
   } catch (error) {
     report(`Debian's kernel cannot be had here: ${error instanceof Error ? error.message : error}`);

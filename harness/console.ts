@@ -304,11 +304,17 @@ export class Console {
    * @throws {WaitError} when the guest does not read it all within the budget.
    */
   async type(text: string, options: WaitOptions = {}): Promise<void> {
+    this.#host.driver.assertIdle();
+    if (typeof text !== "string") throw new InputError("type() wants a string.");
+    this.#host.event("type", text);
+    await this.typeUntold(text, options);
+  }
+
+  /** As {@linkcode Console.type}, but not in the timeline: for what is typed on the test's behalf. */
+  async typeUntold(text: string, options: WaitOptions = {}): Promise<void> {
     const { driver } = this.#host;
     driver.assertIdle();
-    if (typeof text !== "string") throw new InputError("type() wants a string.");
     this.#host.record("send", escapeText(text));
-    this.#host.event("type", text);
     const bytes = new TextEncoder().encode(text);
     if (bytes.length === 0) return;
     driver.revive();

@@ -41,7 +41,7 @@ export interface Debugger {
 export const MAX_REBOOTS = 16;
 
 /** Milliseconds between two turns of the event loop. */
-const SLICE_MS = 8;
+const SLICE_MS = 12;
 /** The same for engines that must stop every vCPU for it. */
 const PARALLEL_SLICE_MS = 20;
 /** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */

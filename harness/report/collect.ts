@@ -1,6 +1,6 @@
 /** A report's data from a machine that stands still. What only some machines have is added by the caller. */
 import type { Frame } from "../backtrace/backtrace.ts";
-import { BootwrightError } from "../errors.ts";
+import { BootwrightError, WaitError } from "../errors.ts";
 import { describeExit } from "../exit.ts";
 import { GuestCrashError } from "../faults/guest_crash_error.ts";
 import type { Vm } from "../vm.ts";
@@ -13,6 +13,8 @@ export type ReportExtras = Pick<ReportData, "title"> & Partial<Omit<ReportData, 
 export function collectReport(vm: Vm, error: Error | undefined, extras: ReportExtras): ReportData {
   const { reproduce, cpus } = vm.report();
   const kernelLog = vm.readableLog();
+  // A crash that a text tells of is no end of the machine, but of the wait.
+  const exit = error instanceof WaitError ? error.exit : vm.exit;
   const ended = vm.exit ? describeExit(vm.exit) : "the guest still ran";
   return {
     verdict: error === undefined ? "passed" : error instanceof BootwrightError ? error.verdict : "usage",
@@ -22,7 +24,7 @@ export function collectReport(vm: Vm, error: Error | undefined, extras: ReportEx
     deterministic: vm.engine.deterministic,
     guestTimeNs: vm.guestTimeNs,
     instructions: vm.instructions,
-    ...(vm.exit && { exit: vm.exit }),
+    ...(exit && { exit }),
     ...(reproduce !== undefined && { command: reproduce }),
     cpus: cpus.map(({ frames, ...position }) => ({
       ...position,

@@ -22,8 +22,8 @@ export interface ShellHost {
   passed(wanted: string): Promise<void>;
   /** Leaves a report about an error that is about to be thrown, and gives it back. */
   reported(error: BootwrightError): Promise<BootwrightError>;
-  /** Told of every command. */
-  event(kind: "shell", text: string): void;
+  /** Told of every command, and of the shell's start. */
+  event(kind: "shell" | "note", text: string): void;
 }
 
 /** A command as a channel takes it. */

@@ -76,7 +76,7 @@ export class ConsoleChannel implements Channel {
   }
 
   async #teach(): Promise<void> {
-    await this.#host.console.type(TEACH);
+    await this.#host.console.typeUntold(TEACH);
     this.#taught = true;
   }
 
@@ -100,7 +100,7 @@ export class ConsoleChannel implements Channel {
     try {
       await this.#type("bs", new TextEncoder().encode(script(request)), budget);
       await this.#type("bi", stdin, budget);
-      await this.#host.console.type(`bw ${this.#halves}\n`, budget.options);
+      await this.#host.console.typeUntold(`bw ${this.#halves}\n`, budget.options);
       const exit = await this.#hear(budget);
       const tooMuch = this.#line.overflowed;
       if ((exit || tooMuch) && !this.#host.driver.machine.exit && exit?.kind !== "panic") {
@@ -122,11 +122,11 @@ export class ConsoleChannel implements Channel {
     for (const byte of bytes) {
       line += escaped(byte);
       if (line.length >= LINE) {
-        await this.#host.console.type(`${line}'\n`, budget.options);
+        await this.#host.console.typeUntold(`${line}'\n`, budget.options);
         line = `${variable}="$${variable}"'`;
       }
     }
-    await this.#host.console.type(`${line}'\n`, budget.options);
+    await this.#host.console.typeUntold(`${line}'\n`, budget.options);
   }
 
   /** Waits for an answer that nothing fell into. */
@@ -141,7 +141,7 @@ export class ConsoleChannel implements Channel {
       this.#again.disarm();
       if (exit || heard()) return exit;
       this.#againNs *= 2;
-      await console.type(`bp ${this.#halves}\n`, budget.options);
+      await console.typeUntold(`bp ${this.#halves}\n`, budget.options);
     }
   }
 
@@ -149,7 +149,7 @@ export class ConsoleChannel implements Channel {
   async #interrupt(): Promise<void> {
     this.#line = this.#newLine();
     const budget = new Budget(this.#host.driver.machine.clock, { within: INTERRUPT_WITHIN });
-    await this.#host.console.type(`\x03\nbo=;bp ${this.#halves}\n`, budget.options);
+    await this.#host.console.typeUntold(`\x03\nbo=;bp ${this.#halves}\n`, budget.options);
     await this.#host.driver.advance(() => this.#answer !== undefined, budget.options);
     this.#answer = undefined;
   }

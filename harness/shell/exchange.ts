@@ -10,7 +10,7 @@ import { MARK } from "./protocol.ts";
 const SURELY_GONE = 4;
 /** Reports of a runner that is stopped until nobody seems to let it go on. */
 const SURELY_STOPPED = 2;
-/** Polls without an answer until the server must be gone: about 5 s of guest time. */
+/** Polls without an answer, nor anything else, until the server must be gone: about 5 s of guest time. */
 const SURELY_DEAF = 11;
 
 /** A command's streams. */
@@ -137,7 +137,9 @@ export class Exchange {
     const silent = this.#bytes === this.#bytesAtPoll;
     this.#bytesAtPoll = this.#bytes;
     this.#pollNs = silent ? Math.min(2 * this.#pollNs, MAX_POLL_NS) : POLL_NS;
-    if (this.#changing && ++this.#unanswered === SURELY_DEAF) this.lost = "deaf";
+    // What the line still has to send comes before the answer, and where time is real, that takes some.
+    if (!silent) this.#unanswered = 0;
+    else if (this.#changing && ++this.#unanswered === SURELY_DEAF) this.lost = "deaf";
     const hadItsTurn = this.#bytes - this.#bytesAtChange >= TURN_BYTES;
     if (silent || hadItsTurn) this.#changeOver(true);
   }

@@ -44,7 +44,7 @@ const KILL_WATCHDOG = host("30s");
 /** Bytes to show of what else came. */
 const MAX_STRAY = 200;
 /** For the guard to start over. */
-const RESTART_WITHIN = guest("2s");
+const RESTART_WITHIN = guest("10s");
 /** Guest time after which a console that said there is no line has said it. */
 const VERDICT_WITHIN = guest("500ms");
 
@@ -199,7 +199,8 @@ export class SerialChannel implements Channel {
     this.#exchange = undefined;
     this.#stray = new ByteSink(MAX_STRAY);
     const budget = new Budget(clock, { within: START_WITHIN });
-    await console.type(`${launcher(this.#device, this.#prefix, this.#nonce)}\n`, budget.options);
+    this.#host.event("note", `vm.shell starts on ${this.#device.name}, by a line typed at the prompt`);
+    await console.typeUntold(`${launcher(this.#device, this.#prefix, this.#nonce)}\n`, budget.options);
     const greeted = () => this.#greeted;
     let exit = await this.#until(greeted, { within: VERDICT_WITHIN });
     if (exit && console.lastLines(10).join("\n").includes(NO_LINE)) {

@@ -30,7 +30,9 @@ Deno.test(
     await using vm = await tiny("panic", { report });
     await assertRejects(() => vm.run({ for: guest("1s") }), GuestCrashError);
     const [folder] = Array.from(Deno.readDirSync(report), ({ name }) => name);
-    assertStringIncludes(Deno.readTextFileSync(join(report, folder, "report.html")), "sysrq triggered crash");
+    const page = Deno.readTextFileSync(join(report, folder, "report.html"));
+    assertStringIncludes(page, "sysrq triggered crash");
+    assertMatch(page, /<dt>Ended<\/dt>\s*<dd>the guest crashed: kernel panic: sysrq triggered crash<\/dd>/);
   }),
 );
 

@@ -20,21 +20,16 @@ export interface Linux {
 /** Enough for any of it, also where the processor is emulated. */
 const BOOT_WITHIN = guest("10m");
 
-/**
- * A test of every row that boots Linux in reasonable time; skipped by name where something is missing.
- *
- * @param unproven By engine: why what is tested has not been shown to hold there.
- */
+/** A test of every row that boots Linux in reasonable time; skipped by name where something is missing. */
 export function linuxTest(
   name: string,
   fn: (linux: Linux, t: Deno.TestContext) => Promise<void>,
-  unproven: Partial<Record<Row["engine"], string>> = {},
 ): void {
   for (const row of ROWS) {
     // The interpreter would take minutes for what the translator, its equal to the bit, does in seconds.
     if (!isWanted(row) || row.engine === "interpreter") continue;
     const debian = debianGuest(row.arch);
-    const why = row.obstacle ?? unproven[row.engine] ??
+    const why = row.obstacle ??
       (row.engine === "kvm" && !hasHardwareKvm ? "needs a hardware KVM" : undefined) ??
       (debian ? undefined : `needs "deno task fixtures --arch ${row.arch}"`);
     Deno.test({

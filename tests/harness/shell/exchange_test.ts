@@ -83,6 +83,19 @@ Deno.test("a server that never answers is given up", () => {
   assertEquals(exchange.lost, "deaf");
 });
 
+Deno.test("a server that waits for a slow line to drain is not given up", () => {
+  const { exchange, changes, feed } = follow("stdout");
+  exchange.poll();
+  assertEquals(changes, ["stderr?"]);
+  for (let i = 0; i < 50; i++) {
+    feed("some");
+    exchange.poll();
+  }
+  assertEquals(exchange.lost, undefined);
+  for (let i = 0; i < 20; i++) exchange.poll();
+  assertEquals(exchange.lost, "deaf");
+});
+
 Deno.test("a runner is gone only when no end can be under way", () => {
   const { exchange, feed } = follow("stdout");
   feed("<g><g><g>");

@@ -33,6 +33,10 @@ linux("the shell runs commands beside the console", async (t) => {
   await step("the console shows the one line that starts the shell, and nothing else", async () => {
     const before = vm.console.text;
     assertEquals(before.split("setsid sh -c").length, 3);
+    // It is not the test's, nor shown as such.
+    const told = vm.timeline.events.map(({ kind, text }) => `${kind} ${text}`);
+    assertEquals(told.filter((line) => line.startsWith("type")), []);
+    assert(told.includes("note vm.shell starts on ttyS1, by a line typed at the prompt"));
     await shell.run("echo not for the console; echo neither >&2");
     await shell.run("cat", { stdin: "nor this\n" });
     assertEquals(vm.console.text, before);

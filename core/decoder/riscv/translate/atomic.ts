@@ -1,7 +1,8 @@
 /**
  * The A extension (unprivileged specification, chapter 14). vCPUs take turns on one thread and give up their
  * reservations with their turn, so plain loads and stores are atomic enough. Misaligned addresses and store
- * conditionals that fail are the interpreter's.
+ * conditionals that fail are the interpreter's, but for those of whose failure nobody hears: kernels give
+ * reservations up by them, on each return from a trap.
  */
 import {
   COND_GE,
@@ -43,7 +44,9 @@ function lr(t: Translation, insn: number): void {
 function sc(t: Translation, insn: number): void {
   const { ir } = t;
   const address = alignedAddress(t, insn);
-  const reserved = ir.get(S_RESERVED), reservation = ir.get(S_RESERVATION);
+  const reserved = ir.get(S_RESERVED);
+  if (rd(insn) === 0 && !ir.isConst32(reserved)) return ir.interpretIf(COND_NE, reserved, ir.const(0));
+  const reservation = ir.get(S_RESERVATION);
   // Both are known to match where LR is in the same block.
   if (!ir.isConst32(reserved) || ir.isZero(reserved)) ir.interpretIf(COND_NE, reserved, ir.const(1));
   if (reservation !== address) ir.interpretIf(COND_NE, reservation, address);

@@ -56,6 +56,7 @@ const FFLAGS = 0x001;
 const SSTATUS = 0x100;
 const SATP = 0x180;
 const TIME = 0xc01;
+const FS_CLEAN = 2 << 13;
 const TIME_ENABLED = 1 << 1; // in mcounteren and scounteren
 
 /** Registers that are nothing but a slot. Low bits of `epc` registers are hard-wired to zero. */
@@ -172,8 +173,9 @@ function readTime(t: Translation, insn: number): void {
 
 /**
  * sstatus from S-mode. The interpreter takes over where an interrupt might become possible that is pending,
- * and where MXR changes. FS and SUM are part of the context: their new values must be known here, or be the
- * old ones.
+ * and where MXR changes. FS and SUM are part of the context: their new values must be known here, be the old
+ * ones, or be what kernels write in two places that are passed often: SUM is cleared after an access to user
+ * memory, by a register set in an earlier block; and what a kernel that does without FP returns to has it.
  */
 function status(t: Translation, insn: number, op: number, writes: boolean, operand: Value): void {
   const { ir } = t;
@@ -183,16 +185,29 @@ function status(t: Translation, insn: number, op: number, writes: boolean, opera
   const old = rd(insn) === 0 ? machine : ir.bin(OP_OR64, visible, ir.const64(0, fixed));
   if (!writes) return t.setX(rd(insn), old);
 
-  const bits = ir.bin(OP_AND64, operand, ir.const(STATUS_SUPERVISOR));
+  let bits = ir.bin(OP_AND64, operand, ir.const(STATUS_SUPERVISOR));
+  if (op === CSR_CLEAR && ir.op[bits] !== OP_CONST && t.mmuIndex === MMU_SUPERVISOR_SUM) {
+    ir.interpretIf(COND_NE, bits, ir.const(MSTATUS_SUM));
+    bits = ir.const(MSTATUS_SUM);
+  }
   const updated = op === CSR_WRITE
     ? ir.bin(OP_OR64, ir.bin(OP_AND64, machine, ir.const(~STATUS_SUPERVISOR)), bits)
     : combine(t, op, machine, bits);
 
   const known = ir.op[bits] === OP_CONST;
-  const context = known ? nextContext(t.context, op, ir.lo[bits]) : t.context;
+  const returns = !known && op === CSR_WRITE && t.fpu === CONTEXT_FPU_OFF;
+  const context = known
+    ? nextContext(t.context, op, ir.lo[bits])
+    : returns
+    ? t.context & ~(3 << CONTEXT_FPU_SHIFT) | CONTEXT_FPU_CLEAN << CONTEXT_FPU_SHIFT
+    : t.context;
   if (context < 0) return ir.interpret();
   const mayChange = known && op !== CSR_WRITE ? ir.lo[bits] : STATUS_SUPERVISOR;
-  const forbidden = mayChange & (known ? MSTATUS_MXR : MSTATUS_MXR | MSTATUS_FS | MSTATUS_SUM);
+  const inContext = known ? 0 : returns ? MSTATUS_SUM : MSTATUS_SUM | MSTATUS_FS;
+  const forbidden = mayChange & (MSTATUS_MXR | inContext);
+  if (returns) {
+    ir.interpretIf(COND_NE, ir.bin(OP_AND64, updated, ir.const(MSTATUS_FS)), ir.const(FS_CLEAN));
+  }
   if (forbidden !== 0) {
     const changed = ir.bin(OP_XOR64, machine, updated);
     ir.interpretIf(COND_NE, ir.bin(OP_AND64, changed, ir.const(forbidden)), ir.const(0));

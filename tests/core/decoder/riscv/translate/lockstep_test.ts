@@ -252,6 +252,37 @@ for (const [situation, setting] of Object.entries(settings)) {
   }
 }
 
+Deno.test("what kernels do on the way back to programs does as IR what the interpreter does", () => {
+  const SUM = 1n << 18n, FS_CLEAN = 2n << 13n, SPIE = 1n << 5n;
+  const CSRC = 0x10053073, CSRW = 0x10051073, SC = 0x18a4b02f; // of sstatus with a0; sc.d zero, a0, (s1)
+  for (const idiom of [CSRC, CSRW, SC]) {
+    for (const operand of [SUM, SUM | SPIE, SUM | FS_CLEAN, FS_CLEAN, FS_CLEAN | SPIE, FS_CLEAN >> 1n, 0n]) {
+      for (const status of [SUM, SUM | FS_CLEAN, FS_CLEAN, 0n]) {
+        for (const reserved of [0, 1]) {
+          start(lockstep, Number(operand >> 13n), INSTRUCTIONS, settings["in S-mode without paging"]);
+          lockstep.both(({ hart, ram, view }) => {
+            ram.view.setInt32(0, idiom, true);
+            hart.setRegister("mstatus", status);
+            hart.setRegister("pc", BigInt(CODE));
+            view.setBigUint64(xSlot(10), operand, true);
+            view.setBigUint64(S_RESERVATION, view.getBigUint64(xSlot(9), true), true);
+            hart.state[S_RESERVED >> 2] = reserved;
+            hart.modeChanged();
+          });
+          const { native } = lockstep.step();
+          lockstep.compareAll();
+          const isUsual = idiom === CSRC
+            ? operand === SUM && (status & SUM) !== 0n
+            : idiom === CSRW
+            ? (operand & ~SPIE) === FS_CLEAN && status === 0n
+            : reserved === 0;
+          if (isUsual) assert(native > 0, `${idiom.toString(16)} of ${operand} in ${status} is interpreted`);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("every instruction that has a translation was executed as IR above", () => {
   const interpreted = TRANSLATE[idOf("illegal")];
   const missed = INSTRUCTIONS.filter((_, id) => TRANSLATE[id] !== interpreted && executed[id] === 0);
