@@ -2,11 +2,12 @@
 import { join } from "@std/path";
 import { RemoteVcpu } from "../accel/kvm/remote_vcpu.ts";
 import { installKickHandler } from "../accel/ffi/posix.ts";
+import { FutexWords } from "../accel/ffi/threads.ts";
 import { mappedMemory } from "../accel/ffi/memory.ts";
 import { vcpuCpuid } from "../accel/kvm/cpuid.ts";
 import { writeRegisters } from "../accel/kvm/registers.ts";
 import { KvmSystem } from "../accel/kvm/system.ts";
-import { SHARED_BYTES, STATUS_RUNNING } from "../accel/kvm/thread_words.ts";
+import { STATUS_RUNNING } from "../accel/kvm/thread_words.ts";
 import { KvmVcpu } from "../accel/kvm/vcpu.ts";
 import { KvmVm } from "../accel/kvm/vm.ts";
 import { BareMachine, CODE, startRegisters } from "../tests/support/x86_machine.ts";
@@ -111,7 +112,7 @@ export function kicks(): number[] {
     return made;
   });
   installKickHandler();
-  const remote = resources.use(new RemoteVcpu(second, first, new SharedArrayBuffer(SHARED_BYTES)));
+  const remote = resources.use(new RemoteVcpu(second, first, resources.use(new FutexWords())));
   remote.awaitStart();
   const times: number[] = [];
   for (let i = 0; i < KICKS; i++) {
