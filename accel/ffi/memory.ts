@@ -12,7 +12,7 @@ import { libc } from "./libc.ts";
 const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
 const MAP_SHARED = 0x01, MAP_PRIVATE = 0x02, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40;
 const MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000;
-const MFD_CLOEXEC = 1;
+const MFD_CLOEXEC = 1, MADV_DONTNEED = 4;
 
 /** What mmap gives; undefined where it fails. */
 function tryMap(
@@ -44,9 +44,36 @@ const READ_WRITE = PROT_READ | PROT_WRITE;
 const ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 const GUEST_MEMORY = "memory for the guest";
 
+/** From this size on mappings are kept for the next machine. */
+const LARGE_BYTES = 64 << 20;
+/** How many are kept. */
+const MOST_SPARES = 2;
+
+/** What machines that have ended had, emptied. The host has the memory back; only addresses are kept. */
+const spares: { readonly pages: HostPages; readonly unmap: () => void }[] = [];
+
+/** A mapping as large as a guest's RAM. For each new one of them V8 would collect all garbage there is. */
+function mapLarge(bytes: number): HostPages {
+  const at = spares.findIndex(({ pages }) => pages.buffer.byteLength === bytes);
+  if (at >= 0) return spares.splice(at, 1)[0].pages;
+  const { buffer, address, free: unmap } = map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
+  const pages: HostPages = {
+    buffer,
+    address,
+    free() {
+      const pointer = Deno.UnsafePointer.create(BigInt(address));
+      if (libc().symbols.madvise(pointer, BigInt(bytes), MADV_DONTNEED) !== 0) return unmap();
+      spares.push({ pages, unmap });
+      if (spares.length > MOST_SPARES) spares.shift()!.unmap();
+    },
+  };
+  return pages;
+}
+
 /** Zeroed pages with an address, from anonymous mappings. */
 export const mappedMemory: HostMemory = {
-  allocate: (bytes) => map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
+  allocate: (bytes) =>
+    bytes >= LARGE_BYTES ? mapLarge(bytes) : map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
 };
 
 /** The same, with windows onto what is allocated to be shared, where the host has files in memory. */

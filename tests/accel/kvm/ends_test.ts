@@ -4,8 +4,7 @@ import { CpuModelError } from "../../../accel/kvm/cpuid.ts";
 import { hasKvm, KVM_NAME, kvmTest } from "../../support/kvm.ts";
 import { BareMachine, startRegisters } from "../../support/x86_machine.ts";
 
-/** An emulated host takes its time. */
-const MACHINES = Number(Deno.env.get("BOOTWRIGHT_KVM_MACHINES") ?? 1000);
+const MACHINES = 1000;
 
 /** What this process holds, as Linux counts it. */
 function holdings() {
@@ -35,7 +34,7 @@ function assertNothingLeft(before: ReturnType<typeof holdings>, after: ReturnTyp
   assertEquals(after.kvm, before.kvm, text);
   assert(after.descriptors <= before.descriptors + 8, text);
   assert(after.threads <= before.threads + 4, text);
-  assert(after.mappings <= before.mappings + Math.max(150, MACHINES / 2), text);
+  assert(after.mappings <= before.mappings + MACHINES / 2, text);
 }
 
 /** out 0xe9, al; 1: jmp 1b */
