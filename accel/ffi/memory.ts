@@ -125,15 +125,14 @@ function openWindow(file: number, bytes: number): PageWindow | undefined {
  * Pages for generated code: readable, writable, executable, and below 2 GiB so that code addresses fit
  * 32 bits.
  *
+ * @param remedy What to do on a host without; it ends a sentence.
  * @throws {MemoryError} where the host forbids such memory (SELinux execmem, some containers).
  */
-export function allocateCode(bytes: number): HostPages {
-  return map(
-    bytes,
-    READ_WRITE | PROT_EXEC,
-    ANONYMOUS | MAP_32BIT,
-    "executable memory; use the interpreter engine on this host",
-  );
+export function allocateCode(
+  bytes: number,
+  remedy = "use the interpreter engine on this host",
+): HostPages {
+  return map(bytes, READ_WRITE | PROT_EXEC, ANONYMOUS | MAP_32BIT, `executable memory; ${remedy}`);
 }
 
 /**

@@ -77,7 +77,7 @@ let address: number | undefined;
 /** Where the code is. It stays for as long as the process: threads may be in it. */
 export function vcpuThreadCode(): number {
   if (address === undefined) {
-    const { buffer, address: base } = allocateCode(PAGE_SIZE);
+    const { buffer, address: base } = allocateCode(PAGE_SIZE, "give the machine one vCPU on this host");
     address = base + new ThreadCode(new Assembler(new Uint8Array(buffer), base)).emit();
   }
   return address;
