@@ -17,10 +17,9 @@ const FILES = ["deno.json", "deno.lock", "mod.ts"];
 
 /**
  * The bed's kernel. Its clock ticks all the time: an emulated processor now and then misses the interrupt that wakes
- * it, and without a next tick it would sleep for a minute. Idle processors poll: it takes an emulated one up to a tick
- * to wake, some microseconds on hardware, and making a virtual machine waits for the other processor a dozen times.
+ * it, and without a next tick it would sleep for a minute.
  */
-const APPEND = "console=ttyS0 quiet panic=-1 mitigations=off nohz=off highres=off idle=poll";
+const APPEND = "console=ttyS0 quiet panic=-1 mitigations=off nohz=off highres=off";
 
 /** Where things are in there. */
 const PROJECT = "project", DENO_DIR = "deno_dir";
