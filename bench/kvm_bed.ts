@@ -1,15 +1,15 @@
 /**
- * Runs the KVM bench in the nested test bed (`tests/nested/bed.ts`): with QEMU and a bare C loop beside what the
+ * Runs the KVM bench in the nested test bed (`tests/nested/bed.ts`): with QEMU and the C program beside what the
  * tests need.
  */
 import { join } from "@std/path";
 import { type CpioEntry, file } from "../fixtures/cpio.ts";
 import type { DebianGuest } from "../fixtures/debian.ts";
 import { programFiles, runBed } from "../tests/nested/bed.ts";
-import { EXIT_LOOP_VARIABLE, exitLoopSource } from "./kvm_figures.ts";
+import { BARE_VARIABLE, bareSource } from "./kvm_figures.ts";
 
 const TIMEOUT_MS = 30 * 60_000;
-const LOOP = "bin/kvm_exit_loop";
+const BARE = "bin/kvm_bare";
 /** What QEMU's `microvm` loads. */
 const FIRMWARE = ["bios-microvm.bin", "linuxboot_dma.bin", "kvmvapic.bin"];
 
@@ -18,8 +18,8 @@ export async function benchInBed(guest: DebianGuest): Promise<number> {
   const { code } = await runBed({
     guest,
     args: ["run", "--allow-all", "--no-check", "--cached-only", "--no-lock", "bench/kvm.ts", "--here"],
-    env: { BOOTWRIGHT_KVM_BED: "1", PATH: "/bin:/usr/bin", [EXIT_LOOP_VARIABLE]: `/${LOOP}` },
-    entries: [...await qemuFiles(), ...await loopFile()],
+    env: { BOOTWRIGHT_KVM_BED: "1", PATH: "/bin:/usr/bin", [BARE_VARIABLE]: `/${BARE}` },
+    entries: [...await qemuFiles(), ...await bareFile()],
     timeoutMs: TIMEOUT_MS,
     onText: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
   });
@@ -46,14 +46,14 @@ async function qemuFiles(): Promise<CpioEntry[]> {
   return [...await programFiles(program, "bin/qemu-system-x86_64"), ...(await Promise.all(firmware)).flat()];
 }
 
-/** The C loop without libraries; nothing where there is no compiler. */
-async function loopFile(): Promise<CpioEntry[]> {
+/** The C program without libraries; nothing where there is no compiler. */
+async function bareFile(): Promise<CpioEntry[]> {
   const dir = await Deno.makeTempDir();
   try {
-    const binary = join(dir, "loop");
-    const args = ["-O2", "-static", "-o", binary, exitLoopSource];
+    const binary = join(dir, "bare");
+    const args = ["-O2", "-static", "-o", binary, bareSource];
     const { success } = await new Deno.Command("gcc", { args }).output();
-    return success ? [file(LOOP, await Deno.readFile(binary), 0o755)] : [];
+    return success ? [file(BARE, await Deno.readFile(binary), 0o755)] : [];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

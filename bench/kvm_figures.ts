@@ -2,11 +2,12 @@
 import { join } from "@std/path";
 import { RemoteVcpu } from "../accel/kvm/remote_vcpu.ts";
 import { installKickHandler } from "../accel/ffi/posix.ts";
+import { FutexWords } from "../accel/ffi/threads.ts";
 import { mappedMemory } from "../accel/ffi/memory.ts";
 import { vcpuCpuid } from "../accel/kvm/cpuid.ts";
 import { writeRegisters } from "../accel/kvm/registers.ts";
 import { KvmSystem } from "../accel/kvm/system.ts";
-import { SHARED_BYTES, STATUS_RUNNING } from "../accel/kvm/thread_words.ts";
+import { STATUS_RUNNING } from "../accel/kvm/thread_words.ts";
 import { KvmVcpu } from "../accel/kvm/vcpu.ts";
 import { KvmVm } from "../accel/kvm/vm.ts";
 import { BareMachine, CODE, startRegisters } from "../tests/support/x86_machine.ts";
@@ -14,7 +15,7 @@ import { bootsToMeasure } from "./kvm_boot.ts";
 import { median } from "./statistics.ts";
 import { formatFigure } from "./table.ts";
 
-const EXIT_PAIRS = 5, BOOT_PAIRS = 3, KICKS = 2000, STARTS = 40;
+const EXIT_PAIRS = 5, BOOT_PAIRS = 5, KICKS = 2000, STARTS = 40;
 const GUEST_BYTES = 512 << 20;
 const SPIN = [0xeb, 0xfe];
 
@@ -29,21 +30,30 @@ function ourExitNs(guest: BareMachine, exits: number): number {
   return (performance.now() - since) * 1e6 / (entries() - before);
 }
 
-/** The C loop's source, and the variable that names the program where it was built beforehand. */
-export const exitLoopSource: string = new URL("./kvm_exit_loop.c", import.meta.url).pathname;
-export const EXIT_LOOP_VARIABLE = "BOOTWRIGHT_EXIT_LOOP";
+/** The C program's source, and the variable that names it where it was built beforehand. */
+export const bareSource: string = new URL("./kvm_bare.c", import.meta.url).pathname;
+export const BARE_VARIABLE = "BOOTWRIGHT_KVM_BARE";
 
-/** Runs the C loop, which gives nanoseconds; undefined where it was not built and there is no compiler. */
-async function bareLoop(dir: string): Promise<(() => Promise<number>) | undefined> {
-  const built = Deno.env.get(EXIT_LOOP_VARIABLE), binary = built ?? join(dir, "loop");
+/** What the C program measures. */
+interface BareTimes {
+  readonly exitNs: number;
+  readonly startMs: number;
+}
+
+/** Runs the C program; undefined where it was not built and there is no compiler. */
+async function bareProgram(dir: string): Promise<(() => Promise<BareTimes>) | undefined> {
+  const built = Deno.env.get(BARE_VARIABLE), binary = built ?? join(dir, "bare");
   try {
     if (built === undefined) {
-      const args = ["-O2", "-o", binary, exitLoopSource];
+      const args = ["-O2", "-o", binary, bareSource];
       const { success } = await new Deno.Command("gcc", { args }).output();
       if (!success) return undefined;
     }
-    const run = async () =>
-      Number(new TextDecoder().decode((await new Deno.Command(binary).output()).stdout));
+    const run = async () => {
+      const { stdout } = await new Deno.Command(binary).output();
+      const [exitNs, startMs] = new TextDecoder().decode(stdout).split(" ").map(Number);
+      return { exitNs, startMs };
+    };
     await run();
     return run;
   } catch (error) {
@@ -52,23 +62,24 @@ async function bareLoop(dir: string): Promise<(() => Promise<number>) | undefine
   }
 }
 
-/** Our port exit over that of the C loop, in pairs; NaN without the loop. */
+/** Our port exit over that of the C program, in pairs; NaN without it. */
 export async function exitRatio(report: (text: string) => void): Promise<number> {
   const dir = await Deno.makeTempDir();
   try {
-    const bare = await bareLoop(dir);
+    const bare = await bareProgram(dir);
     using guest = new BareMachine({ code: [0xe6, 0x80, 0xeb, 0xfc] });
     ourExitNs(guest, WARM_UP_EXITS);
-    const ours: number[] = [], theirs: number[] = [], ratios: number[] = [];
+    const ours: number[] = [], theirs: BareTimes[] = [], ratios: number[] = [];
     for (let i = 0; i < EXIT_PAIRS; i++) {
       ours.push(ourExitNs(guest, TIMED_EXITS));
       if (!bare) continue;
       theirs.push(await bare());
-      ratios.push(ours.at(-1)! / theirs.at(-1)!);
+      ratios.push(ours.at(-1)! / theirs.at(-1)!.exitNs);
     }
-    report(
-      `port exit: ${formatFigure(median(ours))} ns under the engine, ${formatFigure(median(theirs))} ns in C`,
-    );
+    const theirNs = median(theirs.map(({ exitNs }) => exitNs));
+    const theirMs = median(theirs.map(({ startMs }) => startMs));
+    report(`port exit: ${formatFigure(median(ours))} ns under the engine, ${formatFigure(theirNs)} ns in C`);
+    report(`first exit of a machine with 512 MB in C: ${formatFigure(theirMs)} ms`);
     return median(ratios);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -111,7 +122,7 @@ export function kicks(): number[] {
     return made;
   });
   installKickHandler();
-  const remote = resources.use(new RemoteVcpu(second, first, new SharedArrayBuffer(SHARED_BYTES)));
+  const remote = resources.use(new RemoteVcpu(second, first, resources.use(new FutexWords())));
   remote.awaitStart();
   const times: number[] = [];
   for (let i = 0; i < KICKS; i++) {

@@ -160,7 +160,7 @@ export class Vm implements AsyncDisposable {
       inKernel: () => this.#cpus.some(({ state, mode }) => state === "running" && mode !== "user"),
       log: () => this.#diagnosis.log(),
       panicked: (lines) => this.faults.unseen(lines),
-    });
+    }, driver.engine.deterministic ? 1 : REAL_SECONDS_OF_SILENCE);
     driver.onSecond = () => this.#silentPanic.second();
     driver.onSlice = () => {
       for (const line of this.#serial) line.flush();
@@ -452,6 +452,8 @@ export class Vm implements AsyncDisposable {
   }
 }
 
+/** Seconds of silence after which the kernel's log is looked at, where guest time is the host's. */
+const REAL_SECONDS_OF_SILENCE = 4;
 /** Characters of a reproduction's steps. */
 const MAX_STEPS = 4000;
 /** Syslog level of what consoles leave out, too. */

@@ -60,7 +60,8 @@ export function openLibc<const S extends Deno.ForeignLibraryInterface>(
   if (Deno.build.os !== "linux") {
     throw new FfiUnavailableError(`${needs} needs Linux, and this host runs ${Deno.build.os}. ${otherwise}`);
   }
-  const names = ["libc.so.6", `libc.musl-${Deno.build.arch}.so.1`];
+  // Threads had a library of their own before glibc 2.34.
+  const names = ["libc.so.6", "libpthread.so.0", `libc.musl-${Deno.build.arch}.so.1`];
   let cause: unknown;
   for (const name of names) {
     try {

@@ -13,7 +13,7 @@ import { libc } from "./libc.ts";
 const PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4;
 const MAP_SHARED = 0x01, MAP_PRIVATE = 0x02, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_32BIT = 0x40;
 const MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000;
-const MADV_HUGEPAGE = 14, MADV_COLLAPSE = 25;
+const MADV_DONTNEED = 4, MADV_HUGEPAGE = 14, MADV_COLLAPSE = 25;
 const MFD_CLOEXEC = 1;
 
 /** What mmap gives; undefined where it fails. */
@@ -31,8 +31,8 @@ function tryMap(
   return pointer === null || address > 2 ** 52 ? undefined : { pointer, address };
 }
 
-function map(bytes: number, prot: number, flags: number, what: string, file = -1): HostPages {
-  const mapped = tryMap(0, bytes, prot, flags, file);
+function map(bytes: number, prot: number, flags: number, what: string): HostPages {
+  const mapped = tryMap(0, bytes, prot, flags);
   if (mapped === undefined) throw refused(bytes, what);
   const { pointer, address } = mapped;
   return {
@@ -50,9 +50,35 @@ const READ_WRITE = PROT_READ | PROT_WRITE;
 const ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 const GUEST_MEMORY = "memory for the guest";
 
+/** From this size on mappings are kept for the next machine. */
+const LARGE_BYTES = 64 << 20;
+/** How many are kept. */
+const MOST_SPARES = 2;
+
+/** What machines that have ended had, emptied. The host has the memory back; only addresses are kept. */
+const spares: { readonly pages: HostPages; readonly unmap: () => void }[] = [];
+
+/** A mapping as large as a guest's RAM. For each new one of them V8 would collect all garbage there is. */
+function mapLarge(bytes: number): HostPages {
+  const at = spares.findIndex(({ pages }) => pages.buffer.byteLength === bytes);
+  if (at >= 0) return spares.splice(at, 1)[0].pages;
+  const { buffer, address, free: unmap } = map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
+  const pages: HostPages = {
+    buffer,
+    address,
+    free() {
+      if (libc().symbols.madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED) !== 0) return unmap();
+      spares.push({ pages, unmap });
+      if (spares.length > MOST_SPARES) spares.shift()!.unmap();
+    },
+  };
+  return pages;
+}
+
 /** Zeroed pages with an address, from anonymous mappings. */
 export const mappedMemory: HostMemory = {
-  allocate: (bytes) => map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
+  allocate: (bytes) =>
+    bytes >= LARGE_BYTES ? mapLarge(bytes) : map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
 };
 
 /** The same, with windows onto what is allocated to be shared, where the host has files in memory. */
@@ -136,15 +162,14 @@ export function trimHeap(): void {
  * Pages for generated code: readable, writable, executable, and below 2 GiB so that code addresses fit
  * 32 bits.
  *
+ * @param remedy What to do on a host without; it ends a sentence.
  * @throws {MemoryError} where the host forbids such memory (SELinux execmem, some containers).
  */
-export function allocateCode(bytes: number): HostPages {
-  const pages = map(
-    bytes,
-    READ_WRITE | PROT_EXEC,
-    ANONYMOUS | MAP_32BIT,
-    "executable memory; use the interpreter engine on this host",
-  );
+export function allocateCode(
+  bytes: number,
+  remedy = "use the interpreter engine on this host",
+): HostPages {
+  const pages = map(bytes, READ_WRITE | PROT_EXEC, ANONYMOUS | MAP_32BIT, `executable memory; ${remedy}`);
   // Code is written from the first byte on. It is a favour, not a need.
   libc().symbols.madvise(BigInt(pages.address), BigInt(bytes), MADV_HUGEPAGE);
   return pages;

@@ -17,6 +17,7 @@ import type { GuestRam } from "../../core/memory.ts";
 import type { Watchpoint } from "../../core/debug/debug_points.ts";
 import type { ParallelEngine, Step } from "../engine.ts";
 import { errnoText, installKickHandler, ThreadTimer } from "../ffi/posix.ts";
+import { FutexWords } from "../ffi/threads.ts";
 import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
@@ -26,7 +27,7 @@ import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
 import { type CpuidEntry, KvmSystem } from "./system.ts";
-import { ATTENTION, HEARTBEAT, SHARED_BYTES, STATUS_EXITED, STATUS_FAILED } from "./thread_words.ts";
+import { ATTENTION, HEARTBEAT, STATUS_EXITED, STATUS_FAILED } from "./thread_words.ts";
 import { KvmVcpu } from "./vcpu.ts";
 import { RUN_EXIT, RUN_FAILED } from "./vcpu_runner.ts";
 import { KvmVm, type MemorySpan } from "./vm.ts";
@@ -54,7 +55,7 @@ export class KvmEngine implements ParallelEngine {
   readonly #vcpus: KvmVcpu[] = [];
   readonly #cpuid: (readonly CpuidEntry[])[];
   readonly #remotes: RemoteVcpu[] = [];
-  readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
+  readonly #shared: FutexWords;
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
   readonly #debug: GuestDebug;
@@ -107,8 +108,9 @@ export class KvmEngine implements ParallelEngine {
     this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
     installKickHandler();
     this.#timer = resources.use(new ThreadTimer());
+    this.#shared = resources.use(new FutexWords());
     for (const vcpu of this.#vcpus.slice(1)) {
-      this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared.buffer)));
+      this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared)));
     }
     this.#takeOver();
     this.#resources.use(resources.move());
@@ -222,7 +224,7 @@ export class KvmEngine implements ParallelEngine {
       this.#timer.arm(Math.min(leftNs, clock.nextDueNs - now));
       clock.deadlineMoved = false;
       control.yield = false;
-      Atomics.add(this.#shared, HEARTBEAT, 1);
+      Atomics.add(this.#shared.words, HEARTBEAT, 1);
       if (firstRuns) this.#runFirst();
       else this.#serveWhileFirstStands(leftNs);
     }
@@ -230,7 +232,7 @@ export class KvmEngine implements ParallelEngine {
 
   /** Waits for the others' exits, and serves them, for so long. */
   #serveWhileFirstStands(ns: number): void {
-    Atomics.wait(this.#shared, ATTENTION, 0, ns / 1e6);
+    this.#shared.wait(ATTENTION, 0, ns / 1e6);
     this.#serveRemotes();
   }
 
@@ -251,7 +253,7 @@ export class KvmEngine implements ParallelEngine {
       } else {
         this.#completes = false;
         if (result === RUN_FAILED) return this.#runFailed(0, runner.errno);
-        if (alone || Atomics.load(this.#shared, ATTENTION) === 0) return;
+        if (alone || Atomics.load(this.#shared.words, ATTENTION) === 0) return;
       }
     }
   }
@@ -260,7 +262,7 @@ export class KvmEngine implements ParallelEngine {
   #serveRemotes(): void {
     this.#vcpus[0].runner.runOn();
     // An exchange: the store before must not pass it (see vcpu_thread.ts).
-    if (Atomics.exchange(this.#shared, ATTENTION, 0) === 0) return;
+    if (Atomics.exchange(this.#shared.words, ATTENTION, 0) === 0) return;
     for (const remote of this.#remotes) {
       if (remote.status === STATUS_EXITED) this.#serve(remote);
       else if (remote.status === STATUS_FAILED) this.#runFailed(remote.vcpu.index, remote.errno);

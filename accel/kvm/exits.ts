@@ -11,12 +11,13 @@ import { EXIT, INTERNAL_ERROR, KVM, STRUCTS, SYSTEM_EVENT } from "./abi/table.ts
 import type { KvmVcpu } from "./vcpu.ts";
 
 /** What of a vCPU an exit is told by. */
-export type ExitedVcpu = Pick<KvmVcpu, "index" | "bytes" | "halves" | "words" | "view">;
+export type ExitedVcpu = Pick<KvmVcpu, "index" | "bytes" | "words" | "view">;
 
 const RUN = STRUCTS.kvm_run.fields;
 const REASON = RUN.exit_reason[0] >> 2;
-const IO_DIRECTION = RUN["io.direction"][0], IO_SIZE = RUN["io.size"][0];
-const IO_PORT = RUN["io.port"][0] >> 1, IO_COUNT = RUN["io.count"][0] >> 2;
+/** Direction and size, a byte each, and the port above them, in one word. */
+const IO_ACCESS = RUN["io.direction"][0] >> 2;
+const IO_COUNT = RUN["io.count"][0] >> 2;
 const IO_DATA_OFFSET = RUN["io.data_offset"][0] >> 2;
 const MMIO_ADDRESS = RUN["mmio.phys_addr"][0] >> 2, MMIO_DATA = RUN["mmio.data"][0];
 const MMIO_LENGTH = RUN["mmio.len"][0] >> 2, MMIO_IS_WRITE = RUN["mmio.is_write"][0];
@@ -63,10 +64,10 @@ export class ExitHandler {
   }
 
   #io(vcpu: ExitedVcpu): MachineExit | undefined {
-    const { bytes, view } = vcpu;
-    const size = bytes[IO_SIZE], count = vcpu.words[IO_COUNT], port = vcpu.halves[IO_PORT];
-    const from = vcpu.words[IO_DATA_OFFSET];
-    const isOut = bytes[IO_DIRECTION] === IO_OUT;
+    const { bytes, words, view } = vcpu;
+    const access = words[IO_ACCESS], count = words[IO_COUNT], from = words[IO_DATA_OFFSET];
+    const size = access >>> 8 & 0xff, port = access >>> 16;
+    const isOut = (access & 0xff) === IO_OUT;
     if ((size !== 1 && size !== 2 && size !== 4) || from + count * size > bytes.length) {
       return engineError(`KVM asked for ${count} port accesses of ${size} bytes at ${from}`);
     }

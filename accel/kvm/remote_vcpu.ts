@@ -1,11 +1,19 @@
 /** A vCPU that runs in a thread of its own, as the machine's thread sees it: see `vcpu_thread.ts`. */
-import type { Worker } from "node:worker_threads";
-import { kickThread, threadId } from "../ffi/posix.ts";
+import { KICK_SIGNAL, kickThread, threadId } from "../ffi/posix.ts";
+import { FutexWords, startThread } from "../ffi/threads.ts";
+import { encodeStruct } from "./abi/codec.ts";
+import { LIBC, STRUCTS } from "./abi/table.ts";
 import {
   COMMAND,
   COMMAND_HOLD,
   COMMAND_QUIT,
   COMMAND_RUN,
+  DESCRIPTOR,
+  MAIN_RUN_ADDRESS,
+  MAIN_THREAD,
+  PROCESS,
+  RUN_ADDRESS,
+  SHARED_ADDRESS,
   STATUS,
   STATUS_EXITED,
   STATUS_FAILED,
@@ -14,56 +22,67 @@ import {
   STATUS_RUNNING,
   STATUS_STARTING,
   THREAD,
-  THREAD_BYTES,
   THREAD_ERRNO,
-  type VcpuThreadData,
+  TIMER,
+  TIMER_ARMED,
+  TIMER_EVENT,
 } from "./thread_words.ts";
 import type { KvmVcpu } from "./vcpu.ts";
+import { vcpuThreadCode } from "./vcpu_thread.ts";
 
 /** How long a thread may take to start or to stop before the host is given up. */
 const PATIENCE_MS = 20_000;
 /** A kick that came too early is repeated after this. */
 const KICK_AGAIN_MS = 1;
+/** Looks at a vCPU that is stopping before somebody else is let run: it takes some microseconds. */
+const LOOKS = 2000;
 
-/** A vCPU's thread cannot be started, or does not answer. */
+/** How long the machine's thread may be silent. Its slices are much shorter. */
+const SILENCE_NS = 250_000_000n;
+/** A timer's signal may come just before the kernel is entered; then the next one counts. */
+const SILENCE_AGAIN_NS = 20_000_000n;
+
+/** A vCPU's thread does not answer. */
 export class VcpuThreadError extends Error {
   override name = "VcpuThreadError";
 }
 
 /** A vCPU with its thread. */
 export class RemoteVcpu implements Disposable {
-  readonly #worker: Worker;
-  readonly #words = new Int32Array(new SharedArrayBuffer(THREAD_BYTES));
-  #failure: unknown;
+  readonly #thread = new FutexWords();
+  readonly #words = this.#thread.words;
+  readonly #join: () => void;
 
-  /** Starts the thread, which takes some 40 ms; nobody waits for it yet. */
-  constructor(readonly vcpu: KvmVcpu, first: KvmVcpu, shared: SharedArrayBuffer) {
-    const data: VcpuThreadData = {
-      words: this.#words.buffer,
-      shared,
-      descriptor: vcpu.descriptor,
-      runAddress: vcpu.runAddress,
-      runBytes: vcpu.bytes.length,
-      mainRunAddress: first.runAddress,
-      mainThread: threadId(),
-    };
-    // A bundle has the thread's module beside it, as JavaScript.
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const module = new URL(`./vcpu_thread.${extension}`, import.meta.url);
+  /**
+   * Starts the thread; nobody waits for it yet.
+   *
+   * @param first The vCPU that the machine's thread, which is this one, runs itself.
+   * @param shared The machine's words.
+   * @throws {ThreadError} when the host refuses.
+   */
+  constructor(
+    readonly vcpu: KvmVcpu,
+    first: Pick<KvmVcpu, "runAddress">,
+    shared: FutexWords,
+  ) {
+    const words = this.#words, view = new DataView(words.buffer);
+    words[DESCRIPTOR] = vcpu.descriptor;
+    words[MAIN_THREAD] = threadId();
+    words[PROCESS] = Deno.pid;
+    words[TIMER] = -1;
+    view.setBigUint64(RUN_ADDRESS, BigInt(vcpu.runAddress), true);
+    view.setBigUint64(MAIN_RUN_ADDRESS, BigInt(first.runAddress), true);
+    view.setBigUint64(SHARED_ADDRESS, BigInt(shared.address), true);
+    const event = { sigev_signo: KICK_SIGNAL, sigev_notify: LIBC.SIGEV_THREAD_ID };
+    encodeStruct("sigevent", event, view, TIMER_EVENT);
+    view.setBigInt64(TIMER_ARMED + TIMES["it_value.tv_nsec"][0], SILENCE_NS, true);
+    view.setBigInt64(TIMER_ARMED + TIMES["it_interval.tv_nsec"][0], SILENCE_AGAIN_NS, true);
     try {
-      // Loaded where it is needed: machines with one vCPU start sooner.
-      const { Worker } = globalThis.process.getBuiltinModule("node:worker_threads");
-      this.#worker = new Worker(module, { workerData: data });
-    } catch (cause) {
-      throw new VcpuThreadError(
-        "Machines with several vCPUs under KVM need --allow-read for Bootwright's own files: each vCPU has a " +
-          "thread, and loads its code.",
-        { cause },
-      );
+      this.#join = startThread(vcpuThreadCode(), this.#thread.address);
+    } catch (error) {
+      this.#thread[Symbol.dispose]();
+      throw error;
     }
-    this.#worker.on("error", (error) => this.#failure = error);
-    // A machine that nobody closed does not keep the process.
-    this.#worker.unref();
   }
 
   /** What the thread does; one of the STATUS values. */
@@ -78,8 +97,7 @@ export class RemoteVcpu implements Disposable {
 
   /** Lets the vCPU run. The thread must have started. */
   resume(): void {
-    Atomics.store(this.#words, COMMAND, COMMAND_RUN);
-    Atomics.notify(this.#words, COMMAND);
+    this.#tell(COMMAND, COMMAND_RUN);
   }
 
   /** Tells the vCPU to stop; {@linkcode RemoteVcpu.awaitHold} says when it has. */
@@ -109,44 +127,56 @@ export class RemoteVcpu implements Disposable {
         serve(this);
         continue;
       }
-      if (Atomics.wait(this.#words, STATUS, status, KICK_AGAIN_MS) === "timed-out") {
-        this.kick();
-        this.#giveUp(since, "does not stop");
-      }
+      this.#await(status, KICK_AGAIN_MS);
+      if (this.status !== status) continue;
+      this.kick();
+      this.#giveUp(since, "does not stop");
     }
   }
 
   /** Lets the vCPU go on after its exit was served. */
   served(): void {
-    Atomics.store(this.#words, STATUS, STATUS_RUNNING);
-    Atomics.notify(this.#words, STATUS);
+    this.#tell(STATUS, STATUS_RUNNING);
   }
 
   /** Waits for the thread to have started. */
   awaitStart(): void {
     const since = performance.now();
     while (this.status === STATUS_STARTING) {
-      if (Atomics.wait(this.#words, STATUS, STATUS_STARTING, 100) === "timed-out") {
-        this.#giveUp(since, "does not start");
-      }
+      this.#await(STATUS_STARTING, 100);
+      this.#giveUp(since, "does not start");
     }
   }
 
   #giveUp(sinceMs: number, what: string): void {
     if (performance.now() - sinceMs < PATIENCE_MS) return;
-    throw new VcpuThreadError(`The thread of vCPU ${this.vcpu.index} ${what}.`, { cause: this.#failure });
+    throw new VcpuThreadError(`The thread of vCPU ${this.vcpu.index} ${what}.`);
   }
 
-  /** Ends the thread; returns when it will touch the vCPU no more. */
+  #tell(word: number, value: number): void {
+    Atomics.store(this.#words, word, value);
+    this.#thread.wake(word);
+  }
+
+  /** Waits for another status, for so long at most. */
+  #await(status: number, milliseconds: number): void {
+    for (let i = 0; i < LOOKS; i++) if (this.status !== status) return;
+    this.#thread.wait(STATUS, status, milliseconds);
+  }
+
+  /** Ends the thread; returns when it is gone. */
   [Symbol.dispose](): void {
     this.awaitStart();
     this.hold();
     this.awaitHold((remote) => remote.served());
-    Atomics.store(this.#words, COMMAND, COMMAND_QUIT);
-    Atomics.notify(this.#words, COMMAND);
+    this.#tell(COMMAND, COMMAND_QUIT);
     for (const since = performance.now(); this.status !== STATUS_GONE && this.status !== STATUS_FAILED;) {
-      Atomics.wait(this.#words, STATUS, STATUS_HOLDING, 100);
+      this.#await(this.status, 100);
       this.#giveUp(since, "does not end");
     }
+    this.#join();
+    this.#thread[Symbol.dispose]();
   }
 }
+
+const TIMES = STRUCTS.itimerspec.fields;

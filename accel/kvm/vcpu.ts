@@ -34,9 +34,8 @@ export class KvmVcpu implements Disposable {
   readonly descriptor: number;
   /** Enters the vCPU, from this thread. */
   readonly runner: VcpuRunner;
-  /** `kvm_run` and what follows it, in elements of one, two, four and any number of bytes. */
+  /** `kvm_run` and what follows it, in elements of one, four and any number of bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly halves: Uint16Array<ArrayBuffer>;
   readonly words: Uint32Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   /** Host address of `kvm_run`. */
@@ -56,7 +55,6 @@ export class KvmVcpu implements Disposable {
     const { buffer, address } = this.#map;
     this.runAddress = address;
     this.bytes = new Uint8Array(buffer);
-    this.halves = new Uint16Array(buffer);
     this.words = new Uint32Array(buffer);
     this.view = new DataView(buffer);
     this.runner = new VcpuRunner(this.descriptor, this.bytes);

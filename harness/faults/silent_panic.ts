@@ -4,7 +4,8 @@
  *
  * The one place where it says so is its log in memory. Reading that costs more than a boot may be slowed down by, so
  * it is done only when it may tell something: when the guest has printed nothing for a second of its time and was in
- * its kernel all the same at the second's end, and more and more rarely while that goes on.
+ * its kernel all the same at the second's end, and more and more rarely while that goes on. Where guest time is real
+ * time a second of a slow host holds little of a boot, and there the first look comes later.
  */
 import { formatLog, type LogEntry } from "../kernel/log.ts";
 import { unseenLog } from "../kernel/unseen_log.ts";
@@ -34,12 +35,17 @@ export class SilentPanic {
   readonly #machine: WatchedMachine;
   #sent: number | undefined;
   /** Seconds in the kernel until the next look. */
-  #left = 1;
-  #pause = 1;
+  #left: number;
+  #pause: number;
 
-  /** Made with the machine; looks at nothing yet. */
-  constructor(machine: WatchedMachine) {
+  /**
+   * Made with the machine; looks at nothing yet.
+   *
+   * @param firstPause Seconds in the kernel until the first look.
+   */
+  constructor(machine: WatchedMachine, private readonly firstPause = 1) {
     this.#machine = machine;
+    this.#left = this.#pause = firstPause;
   }
 
   /** Called at every second of guest time. */
@@ -47,7 +53,7 @@ export class SilentPanic {
     const sent = this.#machine.sentBytes();
     if (sent !== this.#sent) {
       this.#sent = sent;
-      this.#left = this.#pause = 1;
+      this.#left = this.#pause = this.firstPause;
       return;
     }
     if (!this.#machine.inKernel() || --this.#left > 0) return;

@@ -42,3 +42,11 @@ Deno.test("two devices cannot have one port", () => {
   ports.map("one", 0x60, 5, new Recorder());
   assertThrows(() => ports.map("two", 0x64, 1, new Recorder()), RangeError, "overlaps one");
 });
+
+Deno.test("each port leads to its own device, however many there are", () => {
+  const ports = new Ports(), devices = Array.from({ length: 8 }, () => new Recorder());
+  devices.forEach((device, i) => ports.map(`${i}`, 0xfff0 - 3 * i, 2, device));
+  devices.forEach((_, i) => ports.writeDevice(0xfff0 - 3 * i + 1, i, 1));
+  assertEquals(devices.map(({ accesses }) => accesses), devices.map((_, i) => [`w1@1=${i}`]));
+  assertEquals([ports.readDevice(0xfff2, 1), ports.find(0xfff1, 2)], [0xff, undefined]);
+});

@@ -167,7 +167,7 @@ kvmTest("a panic that the guest reports by pvpanic ends the wait as a crash", as
 kvmTest("a storm of device accesses spends its budget", async () => {
   await using vm = await pc("storm");
   assertEquals((await vm.waitForExit({ within: guest("100ms") })).kind, "guestBudget");
-  assert(vm.statistics.exitsDevice > 100, "it reached the bus");
+  assert(vm.statistics.exitsDevice > 10, "it reached the bus");
 });
 
 kvmTest("floating-point registers are shown and written", async () => {

@@ -31,7 +31,7 @@ const { code, files } = await runBed({
     ...["test", "--allow-all", "--no-check", "--cached-only", "--no-lock", "--junit-path=/tmp/out/junit.xml"],
     ...(tests.length > 0 ? tests : DEFAULT_TESTS),
   ],
-  env: { BOOTWRIGHT_KVM_BED: "1", BOOTWRIGHT_KVM_MACHINES: "100", BOOTWRIGHT_ENGINES: "kvm" },
+  env: { BOOTWRIGHT_KVM_BED: "1", BOOTWRIGHT_ENGINES: "kvm" },
   timeoutMs: TIMEOUT_MS,
   onText: (text) => Deno.stdout.writeSync(new TextEncoder().encode(text)),
 });

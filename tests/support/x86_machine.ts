@@ -198,10 +198,8 @@ function writeTables({ ram }: Machine): void {
   const entry = (at: number, value: bigint) => ram.write(at, new Uint8Array(BigUint64Array.of(value).buffer));
   entry(PAGE_TABLES, BigInt(PAGE_TABLES + 0x1000) | present);
   entry(PAGE_TABLES + 0x1000, BigInt(PAGE_TABLES + 0x2000) | present);
-  for (let i = 0; i < 512; i++) {
-    // The I/O APIC and the local APIC are in the last of the first four gigabytes; RAM in the first.
-    entry(PAGE_TABLES + 0x2000 + 8 * i, BigInt(i) << 21n | present | 0x80n);
-  }
+  const pages = BigUint64Array.from({ length: 512 }, (_, i) => BigInt(i) << 21n | present | 0x80n);
+  ram.write(PAGE_TABLES + 0x2000, new Uint8Array(pages.buffer));
 }
 
 /** The registers with which a guest begins in a mode. */

@@ -65,12 +65,22 @@ export function encodeStruct(name: StructName, value: PlainStruct, view: DataVie
   for (const [words, field] of fieldsOf(name)) {
     let part: PlainValue | undefined = value;
     for (const word of words) part = (part as PlainStruct | undefined)?.[word];
-    if (part !== undefined) encodeField([name, ...words], field, part, view, at);
+    if (part !== undefined) encodeField({ name, words }, field, part, view, at);
   }
 }
 
+/** Which field of which structure, for errors. */
+interface FieldPath {
+  readonly name: StructName;
+  readonly words: readonly string[];
+}
+
+function pathText({ name, words }: FieldPath): string {
+  return [name, ...words].join(".");
+}
+
 function encodeField(
-  path: readonly string[],
+  path: FieldPath,
   field: Field,
   value: PlainValue,
   view: DataView,
@@ -85,19 +95,19 @@ function encodeField(
   if (count === undefined || (struct && count === 1)) return one(value, 0);
   if (bytes === 1) {
     if (!(value instanceof Uint8Array) || value.length !== count) {
-      throw new TypeError(`${path.join(".")} is ${count} bytes`);
+      throw new TypeError(`${pathText(path)} is ${count} bytes`);
     }
     new Uint8Array(view.buffer, view.byteOffset + from, count).set(value);
     return;
   }
   if (!Array.isArray(value) || value.length !== count) {
-    throw new TypeError(`${path.join(".")} has ${count} elements`);
+    throw new TypeError(`${pathText(path)} has ${count} elements`);
   }
   value.forEach(one);
 }
 
-function plainStruct(path: readonly string[], value: PlainValue): PlainStruct {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${path.join(".")} is an object`);
+function plainStruct(path: FieldPath, value: PlainValue): PlainStruct {
+  if (typeof value !== "object" || value === null) throw new TypeError(`${pathText(path)} is an object`);
   return value as PlainStruct;
 }
 
@@ -115,18 +125,18 @@ function readNumber(view: DataView, at: number, bytes: number): number | bigint 
 }
 
 function writeNumber(
-  path: readonly string[],
+  path: FieldPath,
   view: DataView,
   at: number,
   bytes: number,
   value: PlainValue,
 ): void {
   if (bytes === 8) {
-    if (typeof value !== "bigint") throw new TypeError(`${path.join(".")} is a bigint`);
+    if (typeof value !== "bigint") throw new TypeError(`${pathText(path)} is a bigint`);
     return view.setBigUint64(at, value, true);
   }
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value >= 2 ** (8 * bytes)) {
-    throw new TypeError(`${path.join(".")} is a number of ${bytes} bytes`);
+    throw new TypeError(`${pathText(path)} is a number of ${bytes} bytes`);
   }
   if (bytes === 1) view.setUint8(at, value);
   else if (bytes === 2) view.setUint16(at, value, true);

@@ -529,6 +529,8 @@ export const SYS = {
   timer_settime: 223,
   timer_delete: 226,
   stat: 4,
+  ioctl: 16,
+  futex: 202,
 } as const;
 
 export const LIBC = {
@@ -542,4 +544,6 @@ export const LIBC = {
   SIGEV_THREAD_ID: 4,
   SIGRTMAX: 64,
   CLOCK_MONOTONIC: 1,
+  FUTEX_WAIT_PRIVATE: 128,
+  FUTEX_WAKE_PRIVATE: 129,
 } as const;

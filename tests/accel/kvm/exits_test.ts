@@ -3,6 +3,7 @@ import { EXIT, STRUCTS } from "../../../accel/kvm/abi/table.ts";
 import { encodeStruct, type PlainStruct } from "../../../accel/kvm/abi/codec.ts";
 import { type ExitedVcpu, ExitHandler } from "../../../accel/kvm/exits.ts";
 import { Bus } from "../../../core/bus.ts";
+import { Ports } from "../../../core/ports.ts";
 
 const DATA = 0x800;
 
@@ -14,7 +15,6 @@ function exited(run: PlainStruct, data: readonly number[] = []): ExitedVcpu {
   return {
     index: 0,
     bytes,
-    halves: new Uint16Array(bytes.buffer),
     words: new Uint32Array(bytes.buffer),
     view: new DataView(bytes.buffer),
   };
@@ -32,7 +32,7 @@ function recorded() {
     },
     reset: () => {},
   };
-  const ports = new Bus(), bus = new Bus();
+  const ports = new Ports(), bus = new Bus();
   ports.map("all", 0, 0x10000, device);
   bus.map("some", 0x1_0000_0000, 0x1000, device);
   return {

@@ -17,7 +17,7 @@ const PANIC = [
 ];
 
 /** A machine that prints nothing and stays in its kernel, unless told otherwise. */
-function watched(log: readonly LogEntry[] | undefined) {
+function watched(log: readonly LogEntry[] | undefined, firstPause?: number) {
   const state = { printed: 0, inKernel: true, looks: 0, lastLines: [] as string[], panics: [] as string[][] };
   const watch = new SilentPanic({
     sentBytes: () => state.printed,
@@ -25,7 +25,7 @@ function watched(log: readonly LogEntry[] | undefined) {
     inKernel: () => state.inKernel,
     log: () => (state.looks++, log),
     panicked: (lines) => void state.panics.push([...lines]),
-  });
+  }, firstPause);
   const seconds = (count: number) => {
     for (let i = 0; i < count; i++) watch.second();
   };
@@ -60,6 +60,17 @@ Deno.test("looks grow rare while a kernel is busy in silence, and are frequent a
   state.printed++;
   seconds(2);
   assertEquals([state.looks, state.panics], [6, []]);
+});
+
+Deno.test("where a second is little time, the first look comes as late as it was told to", () => {
+  const { state, seconds } = watched(PANIC, 4);
+  seconds(1 + 3);
+  assertEquals(state.looks, 0);
+  seconds(1);
+  assertEquals([state.looks, state.panics.length], [1, 1]);
+  state.printed++;
+  seconds(1 + 3);
+  assertEquals(state.looks, 1);
 });
 
 Deno.test("what a program has written into the log is no panic, and a guest without a log has none", () => {
