@@ -419,6 +419,10 @@ export class Ir {
       if (this.#isNot(b)) return this.emit(OP_ANDN64, a, this.a[b]);
       if (this.#isNot(a)) return this.emit(OP_ANDN64, b, this.a[a]);
     }
+    if ((op === OP_SHR64 || op === OP_SAR64) && this.op[a] === OP_SHL64) {
+      const extension = this.#extension(op, a, b);
+      if (extension >= 0) return extension;
+    }
     if (this.op[b] === OP_CONST) {
       const lo = this.lo[b], hi = this.hi[b];
       if (this.op[a] === OP_CONST) {
@@ -504,6 +508,23 @@ export class Ir {
     const leftBits = this.lo[l] & (bits - 1), rightBits = this.lo[r] & (bits - 1);
     if (leftBits + rightBits !== bits || leftBits === 0) return -1;
     return this.emit(rotate, this.a[x], r);
+  }
+
+  /**
+   * The extension that shifting left and back to the right makes, or -1: how compilers write those that have no
+   * instruction. Right by a little less, it makes an index that is scaled.
+   */
+  #extension(op: number, shifted: Value, by: Value): Value {
+    const l = this.b[shifted];
+    if (this.op[l] !== OP_CONST || this.op[by] !== OP_CONST) return -1;
+    const v = this.a[shifted], left = this.lo[l] & 63, right = this.lo[by] & 63, isSigned = op === OP_SAR64;
+    if (left === right) {
+      if (left === 56) return this.un(isSigned ? OP_SEXT8 : OP_ZEXT8, v);
+      if (left === 48) return this.un(isSigned ? OP_SEXT16 : OP_ZEXT16, v);
+      if (left === 32) return this.un(isSigned ? OP_SEXT32 : OP_ZEXT32, v);
+    }
+    if (isSigned || left !== 32 || right < 29 || right > 31) return -1;
+    return this.bin(OP_SHL64, this.un(OP_ZEXT32, v), this.const(32 - right));
   }
 
   /** Any one-operand integer op. */

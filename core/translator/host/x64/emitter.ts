@@ -26,7 +26,7 @@ import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
 import { registerMemory } from "./memory.ts";
-import { BUDGET, CC_NE, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import { BUDGET, CC_NE, CC_NS, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import type { Region } from "./region.ts";
 import { Streams, takeBudgetBack } from "./streams.ts";
 import type { Stubs } from "./stubs.ts";
@@ -62,6 +62,8 @@ export class Emitter {
   #blockId = 0;
   #insn = 0;
   #head = 0;
+  /** Behind the head's check of the budget. */
+  #paid = 0;
   readonly #edge = new Int32Array(1024);
   readonly #labels = new Int32Array(MAX_LABELS);
   readonly #fixups: number[] = [];
@@ -135,6 +137,10 @@ export class Emitter {
     this.#emitChecked(loops ? last : ir.length);
     if (loops) {
       alloc.closeLoop(true);
+      // What the head does, but for the way that is hardly ever taken.
+      asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
+      asm.jccTo(CC_NS, this.#paid);
+      asm.lea(0, BUDGET, BUDGET, ir.instructions);
       asm.jmpTo(this.#head);
     }
     this.cold.emit();
@@ -157,6 +163,7 @@ export class Emitter {
       asm.movImm(RAX, block, 0);
       asm.jmpTo(this.stubs.budget);
     });
+    this.#paid = asm.pos;
     this.#emitOps(n);
   }
 

@@ -46,6 +46,7 @@ export const CC_E = 4;
 export const CC_NE = 5;
 export const CC_A = 7;
 export const CC_S = 8;
+export const CC_NS = 9;
 export const CC_P = 10;
 export const CC_NP = 11;
 export const CC_L = 12;
