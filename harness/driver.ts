@@ -41,7 +41,7 @@ export interface Debugger {
 export const MAX_REBOOTS = 16;
 
 /** Milliseconds between two turns of the event loop. */
-const SLICE_MS = 12;
+const SLICE_MS = 16;
 /** The same for engines that must stop every vCPU for it, which costs the guest what its processor has cached. */
 const PARALLEL_SLICE_MS = 50;
 /** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */
