@@ -80,8 +80,6 @@ export const plainMemory: HostMemory = {
 
 /** Large page size, in bytes, of the hosts that have any. */
 export const LARGE_PAGE_SIZE: number = 2 ** 21;
-/** log2 of {@linkcode LARGE_PAGE_SIZE}. */
-export const LARGE_PAGE_BITS = 21;
 
 /** A large page is worth having where at least so many of its pages are used. */
 const DENSE_PAGES = 256;
@@ -112,17 +110,14 @@ export class GuestRam {
    */
   onCodeWrite: (offset: number, size: number) => void = () => {};
   /**
-   * One byte per {@linkcode LARGE_PAGE_SIZE} of RAM: zero while it is not settled whether the host should back all of
-   * it at once. Until then {@linkcode GuestRam.use} is called for every translation that leads there.
+   * One byte per RAM page: zero where {@linkcode GuestRam.use} is to be called before a translation leads to the page.
    */
-  readonly settled: Uint8Array;
-  /** Host virtual address of {@linkcode GuestRam.settled} (0 without FFI). */
-  readonly settledAddress: number;
+  readonly counted: Uint8Array;
+  /** Host virtual address of {@linkcode GuestRam.counted} (0 without FFI). */
+  readonly countedAddress: number;
   #pages: HostPages;
   #codePages: HostPages;
-  #settled: HostPages;
-  /** By page that is not settled: 1 where it was used. */
-  readonly #uses: Uint8Array;
+  #counted: HostPages;
   /** Pages that were used of each large page, about. */
   readonly #density: Uint16Array;
 
@@ -139,12 +134,11 @@ export class GuestRam {
     this.hostAddress = this.#pages.address;
     this.codePages = new Uint8Array(this.#codePages.buffer);
     this.codePagesAddress = this.#codePages.address;
-    this.#settled = host.allocate(Math.max(Math.ceil(size / LARGE_PAGE_SIZE), PAGE_SIZE));
-    this.settled = new Uint8Array(this.#settled.buffer);
-    this.settledAddress = this.#settled.address;
-    this.#uses = new Uint8Array(size / PAGE_SIZE);
+    this.#counted = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
+    this.counted = new Uint8Array(this.#counted.buffer);
+    this.countedAddress = this.#counted.address;
     this.#density = new Uint16Array(Math.ceil(size / LARGE_PAGE_SIZE));
-    if (this.#pages.useLargePage === undefined) this.settled.fill(1);
+    if (this.#pages.useLargePage === undefined) this.#settleAll();
   }
 
   /** Host virtual address of {@linkcode GuestRam.codePages} (0 without FFI). */
@@ -158,19 +152,26 @@ export class GuestRam {
 
   /** The guest is about to use the page of RAM at an offset. */
   use(offset: number): void {
-    const page = Math.floor(offset / PAGE_SIZE), large = Math.floor(offset / LARGE_PAGE_SIZE);
-    if (this.settled[large] !== 0 || this.#uses[page] !== 0) return;
-    this.#uses[page] = 1;
-    this.#fill(large, PAGES_PER_USE);
+    const page = Math.floor(offset / PAGE_SIZE);
+    if (this.counted[page] !== 0) return;
+    this.counted[page] = 1;
+    this.#fill(Math.floor(offset / LARGE_PAGE_SIZE), PAGES_PER_USE);
   }
 
   /** About so many more pages of a large page will be used. */
   #fill(large: number, pages: number): void {
+    if (this.#density[large] >= DENSE_PAGES) return;
     this.#density[large] += pages;
-    if (this.settled[large] !== 0 || this.#density[large] < DENSE_PAGES) return;
-    this.settled[large] = 1;
-    if ((large + 1) * LARGE_PAGE_SIZE > this.size) return;
-    if (!this.#pages.useLargePage!(large * LARGE_PAGE_SIZE)) this.settled.fill(1);
+    if (this.#density[large] < DENSE_PAGES) return;
+    const from = large * LARGE_PAGE_SIZE, to = from + LARGE_PAGE_SIZE;
+    this.counted.fill(1, from / PAGE_SIZE, to / PAGE_SIZE);
+    if (to <= this.size && !this.#pages.useLargePage!(from)) this.#settleAll();
+  }
+
+  /** There are no large pages: nothing needs to be counted. */
+  #settleAll(): void {
+    this.counted.fill(1);
+    this.#density.fill(DENSE_PAGES);
   }
 
   /**
@@ -225,6 +226,6 @@ export class GuestRam {
   free(): void {
     this.#pages.free();
     this.#codePages.free();
-    this.#settled.free();
+    this.#counted.free();
   }
 }

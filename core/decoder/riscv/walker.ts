@@ -39,7 +39,7 @@ import {
   tlbTable,
 } from "../../translator/layout.ts";
 import type { Page } from "../../debug/debug_points.ts";
-import { type GuestRam, LARGE_PAGE_BITS } from "../../memory.ts";
+import type { GuestRam } from "../../memory.ts";
 import { MMU_MACHINE, MMU_SUPERVISOR_SUM, MMU_USER, S_PMP_ACTIVE, S_SATP, S_SUPERPAGES } from "./state.ts";
 
 const VIRTUAL = STATE_SCRATCH;
@@ -224,10 +224,10 @@ class Walker {
     const found = ir.get(STEP);
     const page = ir.bin(OP_AND64, found, ir.const(-4096));
     ir.gotoIf(COND_GEU, page, this.#number(ram.size), this.#fail);
-    const isSettled = this.#flag(ram.settledAddress, ir.bin(OP_SHR64, page, ir.const(LARGE_PAGE_BITS)));
-    ir.gotoIf(COND_EQ, isSettled, ir.const(0), this.#fail);
+    const number = ir.bin(OP_SHR64, page, ir.const(12));
+    ir.gotoIf(COND_EQ, this.#flag(ram.countedAddress, number), ir.const(0), this.#fail);
     if (kind === TLB_STORE) {
-      const hasCode = this.#flag(ram.codePagesAddress, ir.bin(OP_SHR64, page, ir.const(12)));
+      const hasCode = this.#flag(ram.codePagesAddress, number);
       ir.gotoIf(COND_NE, hasCode, ir.const(0), this.#fail);
     }
     this.#noteSuperpage(found);
