@@ -1,4 +1,5 @@
 /** What the shell's tests share: Debian's kernel with busybox, booted to the prompt of its console. */
+import { assertEquals } from "@std/assert";
 import { translatorObstacle } from "../../../accel/select.ts";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { boot, type BootOptions, guest, type Vm } from "../../../mod.ts";
@@ -31,6 +32,23 @@ export async function atPrompt(append = "quiet", options: Partial<BootOptions> =
 export async function atConsole(vm: Vm, command: string): Promise<void> {
   await vm.console.type(`${command}\necho DO''NE\n`);
   await vm.console.waitFor(/^DONE\r\n.*# $/);
+}
+
+/** Makes steps of a test, after each of which the shell must work as before. */
+export function stepsWith(
+  { shell }: Vm,
+  t: Deno.TestContext,
+): (name: string, fn: () => Promise<void>) => Promise<boolean> {
+  return (name, fn) =>
+    t.step({
+      name,
+      fn: async () => {
+        await fn();
+        const next = await shell.run("echo next; echo too >&2");
+        assertEquals([next.stdout, next.stderr], ["next\n", "too\n"]);
+      },
+      sanitizeOps: false,
+    });
 }
 
 /** Bytes without a pattern, the same every time. */

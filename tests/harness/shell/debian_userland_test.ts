@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { guest, ShellError, type Vm, WaitError } from "../../../mod.ts";
-import { ALL_BYTES, atPrompt, linux, noise } from "./_guest.ts";
+import { ALL_BYTES, atPrompt, linux, noise, stepsWith } from "./_guest.ts";
 
 const initrd = debianGuest("riscv64")?.userlandInitrd;
 
@@ -39,16 +39,7 @@ for (const row of ROWS) {
   userland(name, async (t) => {
     await using vm = await atDebianPrompt(row);
     const { shell } = vm;
-    const step = (name: string, fn: () => Promise<void>) =>
-      t.step({
-        name,
-        fn: async () => {
-          await fn();
-          const next = await shell.run("echo next; echo too >&2");
-          assertEquals([next.stdout, next.stderr], ["next\n", "too\n"]);
-        },
-        sanitizeOps: false,
-      });
+    const step = stepsWith(vm, t);
 
     await step("the shells are those", async () => {
       const { stdout } = await shell.run("readlink /proc/$$/exe; readlink -f /bin/cat");

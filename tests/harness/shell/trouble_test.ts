@@ -1,20 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { guest, GuestCrashError, ShellError, WaitError } from "../../../mod.ts";
-import { atConsole, atPrompt, linux } from "./_guest.ts";
+import { atConsole, atPrompt, linux, stepsWith } from "./_guest.ts";
 
 linux("whatever a command does, the next one works", async (t) => {
   await using vm = await atPrompt("loglevel=8");
   const { shell } = vm;
-  const trouble = (name: string, fn: () => Promise<void>) =>
-    t.step({
-      name,
-      fn: async () => {
-        await fn();
-        const next = await shell.run("echo next; echo too >&2");
-        assertEquals([next.stdout, next.stderr], ["next\n", "too\n"]);
-      },
-      sanitizeOps: false,
-    });
+  const trouble = stepsWith(vm, t);
 
   await trouble("a command that ends its shell: exit, exec", async () => {
     assertEquals((await shell.tryRun("exit 3")).code, 3);
