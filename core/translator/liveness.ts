@@ -88,6 +88,26 @@ export class Liveness {
     if ((info & USES_A) !== 0 && ir.a[i] >= 0) next[ir.a[i]] = this.#nextA[i];
   }
 
+  /** Op j is computed at op i already, before it: values that it alone would use later than that are not kept for it. */
+  useEarly(ir: Ir, i: number, j: number): void {
+    for (const v of [ir.a[j], ir.b[j]]) {
+      if (v === i || this.lastUse[v] !== j) continue;
+      let last = j - 1;
+      while (last > i && !this.#isUse(ir, last, v)) last--;
+      this.lastUse[v] = last;
+      if (last === i) this.next[v] = NEVER;
+    }
+  }
+
+  /** Whether a live op uses a value. */
+  #isUse(ir: Ir, i: number, v: number): boolean {
+    const info = OP_INFO[ir.op[i]];
+    return this.dead[i] === 0 &&
+      ((info & USES_A) !== 0 && ir.a[i] === v || (info & USES_B) !== 0 && ir.b[i] === v ||
+        (info & USES_C) !== 0 && ir.c[i] === v || (info & USES_D) !== 0 && ir.d[i] === v ||
+        (info & USES_LO) !== 0 && ir.lo[i] === v);
+  }
+
   /** The value that the `set` at i stores is used once more, at the end of the block. */
   useAtEnd(ir: Ir, i: number): void {
     this.#nextB[i] = ir.length;

@@ -55,6 +55,10 @@ export class Allocator {
   readonly #scratch = new Int32Array(8);
   readonly #spillUsed = new Uint8Array(SPILLS);
   #pinned = 0;
+  /** Registers that are not handed out in this block. */
+  #reserved = 0;
+  /** Registers that were handed out in this block. */
+  #used = 0;
   #nextXmmVictim = 0;
   // Slots that a loop carries in registers from one round to the next: slot, register, value at the head.
   readonly #carriedSlot = new Int32Array(MOST_CARRIED + MOST_CARRIED_XMM);
@@ -90,13 +94,24 @@ export class Allocator {
     this.#dirtyLength = 0;
     this.#holder.fill(NONE);
     this.#spillUsed.fill(0);
-    this.#pinned = 0;
+    this.#pinned = this.#reserved = this.#used = 0;
     this.reg.fill(NONE, 0, n);
     this.home.fill(NONE, 0, n);
     this.dirtyCount.fill(0, 0, n);
     this.#carried = 0;
     this.lazy = false;
     this.#live.analyse(this.ir);
+  }
+
+  /** Integer registers that were handed out for nothing so far. */
+  unused(): readonly number[] {
+    return VALUE_REGISTERS.filter((r) => (this.#used & 1 << r) === 0);
+  }
+
+  /** Keeps a register, which holds nothing, from being handed out in this block. */
+  reserve(r: number): void {
+    this.#reserved |= 1 << r;
+    this.#pinned |= 1 << r;
   }
 
   // ---- values that only exits want
@@ -280,6 +295,18 @@ export class Allocator {
     }
   }
 
+  /** Whether `closeLoop(false)` has nothing to do. */
+  isClosed(): boolean {
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const slot = this.#dirtySlots[i] << 3;
+      if (!this.#carries(slot) && !setsFirst(this.ir, slot)) return false;
+    }
+    for (let c = 0; c < this.#carried; c++) {
+      if (this.reg[this.#slotValue[this.#carriedSlot[c] >> 3]] !== this.#carriedReg[c]) return false;
+    }
+    return true;
+  }
+
   /**
    * Ends a round: stores what is not carried, and brings what is back into its registers.
    *
@@ -346,6 +373,11 @@ export class Allocator {
     return r;
   }
 
+  /** Op j, of two operands, will be computed at the current one already. */
+  advance(j: number): void {
+    this.#live.useEarly(this.ir, this.at, j);
+  }
+
   /** A register, fresh or one that was claimed, for the result of an op that is yet to come. */
   defineEarly(op: number, r: number = this.#allocate()): number {
     this.#assign(op, r);
@@ -395,7 +427,7 @@ export class Allocator {
   /** Ends an op: unpins, and frees the registers of operands that died. */
   done(): void {
     const { ir, at } = this;
-    this.#pinned = 0;
+    this.#pinned = this.#reserved;
     const info = OP_INFO[ir.op[at]];
     this.#live.pass(ir, at);
     if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
@@ -410,6 +442,7 @@ export class Allocator {
   claim(r: number): void {
     const v = this.#holder[r];
     this.#pinned |= 1 << r;
+    this.#used |= 1 << r;
     if (v === NONE) return;
     for (let i = 0; i < VALUE_REGISTERS.length; i++) {
       const to = VALUE_REGISTERS[i];
@@ -528,6 +561,7 @@ export class Allocator {
   #assign(v: number, r: number): void {
     this.reg[v] = r;
     this.#holder[r] = v;
+    this.#used |= 1 << r;
   }
 
   #free(v: number): void {

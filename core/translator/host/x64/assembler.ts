@@ -230,7 +230,9 @@ export class Assembler {
   }
 
   leaIndex(w: number, dst: number, base: number, index: number, disp: number): void {
-    this.#indexed(0x8d, w, dst, base, index, disp);
+    // Some bases need a displacement, and with three parts it takes longer.
+    if (disp === 0 && (base & 7) === RBP) this.#indexed(0x8d, w, dst, index, base, disp);
+    else this.#indexed(0x8d, w, dst, base, index, disp);
   }
 
   /** lea dst, [base + (index << scale)] */
@@ -383,6 +385,16 @@ export class Assembler {
     this.byte(0x0f);
     this.byte(0xaf);
     this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
+  }
+
+  /** dst = src * value. */
+  imulImm(w: number, dst: number, src: number, value: number): void {
+    const short = value >= -128 && value <= 127;
+    this.#rex(w, dst, 0, src);
+    this.byte(short ? 0x6b : 0x69);
+    this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
+    if (short) this.byte(value);
+    else this.int32(value);
   }
 
   /** Group 3 on a register: 2 not, 3 neg, 4 mul, 5 imul, 6 div, 7 idiv (rdx:rax). */

@@ -25,10 +25,10 @@ import { MirrorChecks } from "./mirror_checks.ts";
 import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
-import { registerMemory } from "./memory.ts";
+import { loadStreamAddend, registerMemory } from "./memory.ts";
 import { BUDGET, CC_NE, CC_NS, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import type { Region } from "./region.ts";
-import { Streams, takeBudgetBack } from "./streams.ts";
+import { streamCell, Streams, takeBudgetBack } from "./streams.ts";
 import type { Stubs } from "./stubs.ts";
 
 const EMIT: ((e: Emitter, i: number) => void)[] = [];
@@ -57,7 +57,7 @@ export class Emitter {
   readonly cold: ColdCode = new ColdCode(this);
   /** The group of accesses whose addend rcx holds, or -1. */
   addendOf = -1;
-  readonly #streams: Streams;
+  readonly streams: Streams;
   #region: Region | undefined;
   #blockId = 0;
   #insn = 0;
@@ -78,7 +78,7 @@ export class Emitter {
     this.alloc = new Allocator(ir, asm);
     this.groups = new Groups(ir);
     this.mirrorChecks = new MirrorChecks(ir);
-    this.#streams = new Streams(ir);
+    this.streams = new Streams(ir);
   }
 
   /**
@@ -118,7 +118,7 @@ export class Emitter {
     const { ir, asm, alloc, pcLo, pcHi } = this;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
     if (this.mirrored) this.mirrorChecks.find();
-    if (loops && (effort & EMIT_HOT) !== 0 && !this.#region && this.#streams.find()) {
+    if (loops && (effort & EMIT_HOT) !== 0 && !this.#region && this.streams.find()) {
       this.groups.clear();
       this.#emitStreams(last);
       return;
@@ -148,8 +148,8 @@ export class Emitter {
 
   /** Whether the block, a loop, has streams. */
   hasStreams(): boolean {
-    const found = this.#streams.find();
-    this.#streams.restore();
+    const found = this.streams.find();
+    this.streams.restore();
     return found;
   }
 
@@ -172,24 +172,26 @@ export class Emitter {
     const { ir, asm, alloc } = this;
     const entry = asm.pos;
     const careful: number[] = [];
-    this.#streams.emitCheck(asm, careful);
+    this.streams.emitCheck(asm, careful);
     this.streaming = true;
-    alloc.begin();
-    alloc.enterLoop();
-    if (this.#leavesByBranches()) alloc.beLazy();
-    const head = asm.pos;
-    this.#emitOps(last);
-    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
-    this.cold.stores(asm.jcc(CC_S), () => {
+    const head = this.#emitRounds(last);
+    const out = () => {
       asm.lea(0, BUDGET, BUDGET, ir.instructions);
       takeBudgetBack(asm);
       asm.jmpTo(entry);
-    });
-    alloc.closeLoop(false);
-    asm.jmpTo(head);
+    };
+    asm.aluImm(ALU_SUB, 0, BUDGET, ir.instructions);
+    if (alloc.isClosed()) {
+      asm.jccTo(CC_NS, head);
+      this.cold.stores(asm.jmp(), out);
+    } else {
+      this.cold.stores(asm.jcc(CC_S), out);
+      alloc.closeLoop(false);
+      asm.jmpTo(head);
+    }
     this.streaming = false;
     this.cold.emit();
-    this.#streams.restore();
+    this.streams.restore();
 
     for (const at of careful) asm.bind(at);
     this.cold.clear();
@@ -198,6 +200,49 @@ export class Emitter {
     alloc.storeDirty();
     asm.jmpTo(entry);
     this.cold.emit();
+  }
+
+  /**
+   * Emits what a loop with streams loads, and its ops up to its last one; returns the position of the loop's head.
+   * What is emitted first shows which registers are left for the streams' addends. With these, it is emitted again.
+   */
+  #emitRounds(last: number): number {
+    const { asm, streams } = this;
+    const start = asm.pos;
+    const head = this.#emitRoundsWith(last, NOWHERE);
+    const spare = this.alloc.unused();
+    const keepsRcx = this.#keepsRcx(last);
+    if (spare.length === 0 && !(keepsRcx && streams.count === 1)) return head;
+    asm.pos = start;
+    this.cold.clear();
+    return this.#emitRoundsWith(last, spare, keepsRcx);
+  }
+
+  #emitRoundsWith(last: number, spare: readonly number[], keepsRcx = false): number {
+    const { asm, alloc, streams } = this;
+    alloc.begin();
+    alloc.enterLoop();
+    if (this.#leavesByBranches()) alloc.beLazy();
+    const order = streams.byUse();
+    order.slice(0, spare.length).forEach((stream, k) => {
+      streams.registers[stream] = spare[k];
+      alloc.reserve(spare[k]);
+      asm.load(1, spare[k], STATE, streamCell(stream));
+    });
+    this.addendOf = -1;
+    // A single one that is left stays in rcx.
+    if (keepsRcx && order.length === spare.length + 1) loadStreamAddend(this, order[spare.length]);
+    const head = asm.pos;
+    this.#emitOps(last, this.addendOf);
+    return head;
+  }
+
+  /** Whether no op before the last one changes rcx for anything but an addend. */
+  #keepsRcx(last: number): boolean {
+    for (let i = 0; i < last; i++) {
+      if (this.alloc.dead[i] === 0 && !this.#keepsAddend(i)) return false;
+    }
+    return true;
   }
 
   /** Whether nothing leaves the block but branches, whose exits store by emitted code. */
@@ -228,9 +273,10 @@ export class Emitter {
     return entry;
   }
 
-  #emitOps(n: number): void {
+  /** @param addendOf What `addendOf` is at the first op. */
+  #emitOps(n: number, addendOf = -1): void {
     const { ir, alloc } = this;
-    this.addendOf = -1;
+    this.addendOf = addendOf;
     for (let i = 0; i < n; i++) {
       const op = ir.op[i];
       if (op === OP_INSN) {

@@ -27,7 +27,7 @@ const NONE = -1;
 const KEEPS_ADDEND = new Uint8Array(256);
 for (let op = ir.OP_INSN; op <= ir.OP_SET; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_ADD64; op <= ir.OP_SAR32; op++) KEEPS_ADDEND[op] = 1;
-for (let op = ir.OP_MUL64; op <= ir.OP_MUL32; op++) KEEPS_ADDEND[op] = 1;
+for (let op = ir.OP_MUL64; op <= ir.OP_REMU32; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_SEXT8; op <= ir.OP_BSWAP64; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_FADD; op <= ir.OP_FNMADD; op++) KEEPS_ADDEND[op] = 1;
 for (let op = ir.OP_FSGNJ; op <= ir.OP_FSGNJX; op++) KEEPS_ADDEND[op] = 1;

@@ -63,6 +63,38 @@ function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: bo
   aluWith(e, aluOp, w, dst, b);
 }
 
+/** Ops among which another op's other half is looked for: of a product, or the carry of a sum. */
+const NEARBY = 12;
+
+/** The comparison after sum (or difference) i, nearby, that computes its carry (or borrow), or -1. */
+function carryOf(e: Emitter, i: number): number {
+  const { ir: block, alloc } = e;
+  const a = block.a[i], b = block.b[i], subtracts = block.op[i] === ir.OP_SUB64;
+  for (let j = i + 1; j < block.length && j <= i + NEARBY; j++) {
+    if (block.op[j] !== ir.OP_SETCC || block.c[j] !== ir.COND_LTU || alloc.dead[j] !== 0) continue;
+    const x = block.a[j], y = block.b[j];
+    if (subtracts ? x === a && (y === i || y === b) : x === i && (y === a || y === b)) return j;
+  }
+  return -1;
+}
+
+/** add and sub in 64 bits: the flags say what comparisons of the result with an operand would find out again. */
+function addOrSubtract(e: Emitter, i: number, aluOp: number): void {
+  const { alloc, asm } = e;
+  const adds = aluOp === ALU_ADD;
+  const carry = carryOf(e, i);
+  let a = alloc.ir.a[i], b = alloc.ir.b[i];
+  if (carry < 0 || a === b) return binaryAlu(e, i, aluOp, 1, adds);
+  alloc.advance(carry);
+  if (adds && ((!alloc.dies(a) && alloc.dies(b)) || alloc.ir.op[a] === ir.OP_CONST)) [a, b] = [b, a];
+  if (!alloc.ir.isConst32(b) && alloc.memoryOperand(b) < 0) alloc.use(b);
+  const dst = alloc.defineFrom(a);
+  const bit = alloc.defineEarly(carry);
+  asm.movImm(bit, 0, 0);
+  aluWith(e, aluOp, 1, dst, b);
+  asm.setcc(CC_B, bit);
+}
+
 /** The result register of an instruction that reads a and b before it writes: one of theirs if that dies. */
 function defineOver(e: Emitter, a: number, b: number): number {
   const { alloc } = e;
@@ -120,9 +152,6 @@ function rotate(e: Emitter, i: number, w: number): void {
   asm.rorCl(w, dst);
 }
 
-/** Ops among which the other half of a product is looked for. */
-const NEARBY = 12;
-
 /** The op after i, nearby, that computes the given half of the product which op i computes the other half of; or -1. */
 function otherHalf(e: Emitter, i: number, op: number): number {
   const { ir: block, alloc } = e;
@@ -139,8 +168,9 @@ function multiply(e: Emitter, i: number, w: number): void {
   const a = alloc.ir.a[i], b = alloc.ir.b[i];
   const high = w === 1 ? otherHalf(e, i, ir.OP_MULHU) : -1;
   if (high >= 0) {
+    alloc.advance(high);
     multiplyWide(e, a, b);
-    asm.movRR(1, alloc.define(), RAX);
+    asm.movRR(1, defineOver(e, a, b), RAX);
     alloc.defineEarly(high, RDX);
     return;
   }
@@ -169,6 +199,7 @@ function multiplyHigh(e: Emitter, i: number, group3: number): void {
   const { alloc, asm } = e;
   if (alloc.isDefined(i)) return;
   const low = otherHalf(e, i, ir.OP_MUL64);
+  if (low >= 0) alloc.advance(low);
   multiplyWide(e, alloc.ir.a[i], alloc.ir.b[i], group3);
   alloc.defineIn(RDX);
   if (low >= 0) asm.movRR(1, alloc.defineEarly(low), RAX);
@@ -240,6 +271,7 @@ export function compare(e: Emitter, a: number, b: number, cond: number): number 
 
 function setcc(e: Emitter, i: number): void {
   const { alloc, asm } = e;
+  if (alloc.isDefined(i)) return;
   // Cleared first, so that what waits for the result does not wait for an extension too.
   const dst = alloc.define();
   asm.movImm(dst, 0, 0);
@@ -277,9 +309,9 @@ export function compareAgain(e: Emitter, i: number): number {
 
 /** Registers this file's emitters. */
 export function registerInteger(table: ((e: Emitter, i: number) => void)[]): void {
-  table[ir.OP_ADD64] = (e, i) => binaryAlu(e, i, ALU_ADD, 1, true);
+  table[ir.OP_ADD64] = (e, i) => addOrSubtract(e, i, ALU_ADD);
   table[ir.OP_ADD32] = (e, i) => binaryAlu(e, i, ALU_ADD, 0, true);
-  table[ir.OP_SUB64] = (e, i) => binaryAlu(e, i, ALU_SUB, 1, false);
+  table[ir.OP_SUB64] = (e, i) => addOrSubtract(e, i, ALU_SUB);
   table[ir.OP_SUB32] = (e, i) => binaryAlu(e, i, ALU_SUB, 0, false);
   table[ir.OP_AND64] = (e, i) => binaryAlu(e, i, ALU_AND, 1, true);
   table[ir.OP_OR64] = (e, i) => binaryAlu(e, i, ALU_OR, 1, true);

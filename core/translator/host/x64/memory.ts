@@ -201,9 +201,16 @@ function hostStore(e: Emitter, i: number): void {
 /** The register with the addend of a streamed access' page. */
 function addend(e: Emitter, i: number): number {
   const stream = e.ir.hi[i];
+  const register = e.streams.registers[stream];
+  if (register >= 0) return register;
+  loadStreamAddend(e, stream);
+  return RCX;
+}
+
+/** Loads rcx with the addend of the page a stream is in, unless it holds that. */
+export function loadStreamAddend(e: Emitter, stream: number): void {
   if (e.addendOf !== FIRST_STREAM + stream) e.asm.load(1, RCX, STATE, streamCell(stream));
   e.addendOf = FIRST_STREAM + stream;
-  return RCX;
 }
 
 function streamLoad(e: Emitter, i: number): void {

@@ -19,6 +19,7 @@
  *     careful:  the block as usual; jmp entry
  */
 import * as ir from "../../ir.ts";
+import { AffineSums, emitSum, MOST_COUNT } from "./affine.ts";
 import {
   MOST_STREAMS,
   STATE_BUDGET_ASIDE,
@@ -28,31 +29,15 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../layout.ts";
-import {
-  ALU_ADD,
-  ALU_AND,
-  ALU_CMP,
-  ALU_SUB,
-  ALU_XOR,
-  type Assembler,
-  SHIFT_SHL,
-  SHIFT_SHR,
-} from "./assembler.ts";
+import { ALU_ADD, ALU_AND, ALU_CMP, ALU_SUB, type Assembler, SHIFT_SHR } from "./assembler.ts";
 import { BUDGET, CC_A, CC_B, CC_NE, CC_S, RAX, RCX, RDI, RDX, RSI, STATE, STATE_BIAS } from "./registers.ts";
 
 /** Largest step of a stream per round, in bytes, either way. */
 const MOST_STRIDE = 1024;
 /** Most bytes a stream may touch in a round. */
 const MOST_SPAN = 2048;
-/** Most registers in a sum. */
-const MOST_TERMS = 3;
-/** Largest shift of a register in a sum. */
-const MOST_SHIFT = 6;
-/** In a term: it is subtracted. */
-const NEGATIVE = 8;
-/** Most rounds in one go, and the largest step of a 32-bit counter: their product is far from overflowing. */
+/** Most rounds in one go: a 32-bit counter is then far from overflowing. */
 const MOST_ROUNDS = 1 << 20;
-const MOST_COUNT = 512;
 /** Fewer rounds than this are not worth the check. */
 const LEAST_ROUNDS = 3;
 const ASIDE = STATE_BUDGET_ASIDE - STATE_BIAS;
@@ -84,23 +69,23 @@ function excludes(op: number): boolean {
 export class Streams {
   /** How many there are. */
   count = 0;
-  /** The sum a stream's addresses have in common: terms of slot << 4 | NEGATIVE | shift, in order. */
-  readonly #sums = new Int32Array(MOST_STREAMS * MOST_TERMS);
-  readonly #terms = new Int32Array(MOST_STREAMS);
+  /** The terms that a stream's addresses have in common: see affine.ts. */
+  readonly #terms: Int32Array[] = [];
   readonly #stride = new Int32Array(MOST_STREAMS);
   readonly #first = new Int32Array(MOST_STREAMS);
   readonly #end = new Int32Array(MOST_STREAMS);
   readonly #loads = new Uint8Array(MOST_STREAMS);
   readonly #stores = new Uint8Array(MOST_STREAMS);
+  /** Of a stream: the register that holds its addend, or -1: a cell in memory does. */
+  readonly registers: Int8Array = new Int8Array(MOST_STREAMS).fill(-1);
   readonly #changed: number[] = [];
   /** Slots that count in 32 bits: affine as long as they do not overflow. */
   readonly #counters: number[] = [];
-  // The sum found last, and its constant.
-  readonly #sum = new Int32Array(MOST_TERMS);
-  #sumTerms = 0;
-  #offset = 0;
+  readonly #sums: AffineSums;
 
-  constructor(private readonly block: ir.Ir) {}
+  constructor(private readonly block: ir.Ir) {
+    this.#sums = new AffineSums(block);
+  }
 
   /**
    * Finds the streams of the block, a loop, and turns their accesses into streamed ones. False where there
@@ -109,6 +94,7 @@ export class Streams {
   find(): boolean {
     const { block } = this;
     this.count = 0;
+    this.registers.fill(-1);
     this.#changed.length = 0;
     this.#counters.length = 0;
     for (let i = 0; i < block.length; i++) {
@@ -134,6 +120,14 @@ export class Streams {
     return false;
   }
 
+  /** Streams by how many accesses they have, most first. */
+  byUse(): readonly number[] {
+    const { block } = this;
+    const uses = new Array<number>(this.count).fill(0);
+    for (const i of this.#changed) uses[block.hi[i]]++;
+    return uses.map((_, s) => s).sort((s, t) => uses[t] - uses[s]);
+  }
+
   /** Turns the accesses back into ordinary ones. */
   restore(): void {
     const { block } = this;
@@ -146,9 +140,9 @@ export class Streams {
 
   /** The stream an access belongs to, new if need be; -1 if its address is no stream's. */
   #streamOf(i: number): number {
-    const { block } = this;
-    if (!this.#findSum(block.a[i])) return -1;
-    const first = this.#offset + block.lo[i];
+    const { block } = this, sum = this.#sums;
+    if (!sum.find(block.a[i])) return -1;
+    const first = sum.offset + block.lo[i];
     const end = first + (block.c[i] & 15);
     for (let s = 0; s < this.count; s++) {
       if (!this.#isSumOf(s)) continue;
@@ -160,13 +154,8 @@ export class Streams {
     }
     if (this.count === MOST_STREAMS || Math.abs(first) > MOST_SPAN) return -1;
     const s = this.count;
-    const terms = this.#terms[s] = this.#sumTerms;
-    for (let t = 0; t < terms; t++) this.#sums[s * MOST_TERMS + t] = this.#sum[t];
-    let stride = 0;
-    for (let t = 0; t < terms; t++) {
-      const term = this.#sums[s * MOST_TERMS + t];
-      stride += this.#strideOf(term >> 4) * 2 ** (term & 7) * ((term & NEGATIVE) === 0 ? 1 : -1);
-    }
+    const terms = this.#terms[s] = sum.terms.slice(0, sum.count);
+    const stride = sum.strideOf(terms, this.#counters);
     if (!(Math.abs(stride) <= MOST_STRIDE)) return -1;
     this.count++;
     this.#stride[s] = stride;
@@ -176,68 +165,10 @@ export class Streams {
     return s;
   }
 
+  /** Whether the sum found last is a stream's. */
   #isSumOf(s: number): boolean {
-    if (this.#terms[s] !== this.#sumTerms) return false;
-    for (let t = 0; t < this.#sumTerms; t++) {
-      if (this.#sums[s * MOST_TERMS + t] !== this.#sum[t]) return false;
-    }
-    return true;
-  }
-
-  /** Takes a value apart into a sum of slots and a constant. False if it is none. */
-  #findSum(v: number): boolean {
-    this.#sumTerms = 0;
-    this.#offset = 0;
-    if (!this.#addTo(v, 0, 0)) return false;
-    this.#sum.subarray(0, this.#sumTerms).sort();
-    return true;
-  }
-
-  /** Adds a value, shifted and perhaps negated, to the sum. */
-  #addTo(v: number, shift: number, sign: number): boolean {
-    const { block } = this;
-    const a = block.a[v], b = block.b[v];
-    switch (block.op[v]) {
-      case ir.OP_CONST:
-        this.#offset += block.lo[v] * 2 ** shift * (sign === 0 ? 1 : -1);
-        return block.isConst32(v) && Math.abs(this.#offset) < 2 ** 30;
-      case ir.OP_ADD64:
-        return this.#addTo(a, shift, sign) && this.#addTo(b, shift, sign);
-      case ir.OP_SUB64:
-        return this.#addTo(a, shift, sign) && this.#addTo(b, shift, sign ^ NEGATIVE);
-      case ir.OP_SHL64:
-        if (block.op[b] !== ir.OP_CONST) return false;
-        shift += block.lo[b] & 63;
-        return shift <= MOST_SHIFT && this.#addTo(a, shift, sign);
-      case ir.OP_ADD_SHIFTED:
-        if (shift + block.c[v] > MOST_SHIFT) return false;
-        return this.#addTo(a, shift, sign) && this.#addTo(b, shift + block.c[v], sign);
-      case ir.OP_GET:
-        if (this.#sumTerms === MOST_TERMS) return false;
-        this.#sum[this.#sumTerms++] = a << 4 | sign | shift;
-        return true;
-    }
-    return false;
-  }
-
-  /** What a round adds to a slot; infinite where that is not a constant. */
-  #strideOf(slot: number): number {
-    const { block } = this;
-    for (let i = block.length - 1; i >= 0; i--) {
-      if (block.op[i] !== ir.OP_SET || block.a[i] !== slot) continue;
-      const v = block.b[i], counted = block.a[v];
-      if (block.op[v] === ir.OP_SEXT32 && block.op[counted] === ir.OP_ADD32) {
-        const from = block.a[counted], step = block.b[counted];
-        const counts = block.op[from] === ir.OP_GET && block.a[from] === slot && block.isConst32(step) &&
-          Math.abs(block.lo[step]) <= MOST_COUNT;
-        if (!counts) return Infinity;
-        if (!this.#counters.includes(slot)) this.#counters.push(slot);
-        return block.lo[step];
-      }
-      const found = this.#findSum(v) && this.#sumTerms === 1 && this.#sum[0] === slot << 4;
-      return found ? this.#offset : Infinity;
-    }
-    return 0;
+    const terms = this.#terms[s], sum = this.#sums;
+    return terms.length === sum.count && terms.every((term, t) => term === sum.terms[t]);
   }
 
   /**
@@ -258,12 +189,10 @@ export class Streams {
     for (let s = 0; s < this.count; s++) this.#emitStream(asm, s, careful);
     asm.aluImm(ALU_CMP, 0, RSI, LEAST_ROUNDS);
     careful.push(asm.jcc(CC_B));
-    // rax = budget of all rounds; where that is too much, as many rounds as the budget allows.
+    // eax = budget of all rounds; where that is too much, of as many rounds as the budget allows.
     asm.lea(0, RDX, RSI, 1);
-    asm.movImm(RAX, instructions, 0);
-    asm.imul(1, RAX, RDX);
-    asm.movRR(0, RCX, BUDGET);
-    asm.alu(ALU_CMP, 1, RAX, RCX);
+    asm.imulImm(0, RAX, RDX, instructions);
+    asm.alu(ALU_CMP, 0, RAX, BUDGET);
     const enough = asm.jccShort(CC_A ^ 1);
     asm.movRR(0, RAX, BUDGET);
     asm.movImm(RDX, 0, 0);
@@ -281,24 +210,21 @@ export class Streams {
   #emitStream(asm: Assembler, s: number, careful: number[]): void {
     const { block } = this;
     const mmuIndex = block.context & 3;
-    const stride = this.#stride[s];
-    for (let t = 0; t < this.#terms[s]; t++) {
-      const term = this.#sums[s * MOST_TERMS + t];
-      const r = t === 0 ? RDI : RAX;
-      asm.load(1, r, STATE, (term >> 4) - STATE_BIAS);
-      if ((term & NEGATIVE) !== 0) asm.group3(3, 1, r);
-      if ((term & 7) !== 0) asm.shiftImm(SHIFT_SHL, 1, r, term & 7);
-      if (t > 0) asm.alu(ALU_ADD, 1, RDI, RAX);
+    const stride = this.#stride[s], span = this.#end[s] - this.#first[s];
+    emitSum(asm, this.#terms[s], RAX, RCX);
+    if (this.#first[s] !== 0) asm.lea(1, RAX, RAX, this.#first[s]);
+    // edx = bytes of the page before what this round touches, or behind it where it moves up
+    asm.movRR(0, RDX, RAX);
+    if (stride > 0) asm.group3(2, 0, RDX);
+    asm.aluImm(ALU_AND, 0, RDX, 4095);
+    if (stride > 0) {
+      asm.aluImm(ALU_SUB, 0, RDX, span - 1);
+      careful.push(asm.jcc(CC_S)); // two pages
+    } else {
+      asm.aluImm(ALU_CMP, 0, RDX, 4096 - span);
+      careful.push(asm.jcc(CC_A));
     }
-    asm.lea(1, RAX, RDI, this.#first[s]);
-    asm.lea(1, RDX, RDI, this.#end[s] - 1);
-    asm.movRR(1, RCX, RAX);
-    asm.alu(ALU_XOR, 1, RCX, RDX);
-    asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
-    careful.push(asm.jcc(CC_NE)); // two pages
-    asm.movRR(0, RCX, RAX);
-    if (stride < 0) asm.movRR(0, RDX, RAX);
-    asm.shiftImm(SHIFT_SHR, 0, RCX, 8);
+    asm.rorx(0, RCX, RAX, 8);
     asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
     asm.aluImm(ALU_AND, 1, RAX, -4096);
     for (const kind of [TLB_LOAD, TLB_STORE]) {
@@ -312,14 +238,10 @@ export class Streams {
       }
     }
     if (stride === 0) return;
-    // Rounds until the page ends: the bytes before (or behind) what this round touches, over the stride.
-    if (stride > 0) asm.group3(2, 0, RDX);
-    asm.aluImm(ALU_AND, 0, RDX, 4095);
     const step = Math.abs(stride);
     if ((step & (step - 1)) === 0) asm.shiftImm(SHIFT_SHR, 0, RDX, 31 - Math.clz32(step));
     else {
-      asm.movImm(RDI, Math.floor(65536 / step), 0); // rounded down: at most a round too few
-      asm.imul(0, RDX, RDI);
+      asm.imulImm(0, RDX, RDX, Math.floor(65536 / step)); // rounded down: at most a round too few
       asm.shiftImm(SHIFT_SHR, 0, RDX, 16);
     }
     asm.alu(ALU_CMP, 0, RDX, RSI);
