@@ -7,7 +7,7 @@ import { ALU_ADD, type Assembler, SHIFT_SHL } from "./assembler.ts";
 import { STATE, STATE_BIAS } from "./registers.ts";
 
 /** Most slots in a sum. */
-export const MOST_TERMS = 3;
+const MOST_TERMS = 3;
 /** Largest shift of a slot in a sum. */
 const MOST_SHIFT = 6;
 /** In a term: it is subtracted. */
@@ -63,21 +63,20 @@ export class AffineSums {
   }
 
   /**
-   * What a round adds to the sum of some terms; infinite where that is not a constant.
+   * What a round adds to the sum of some terms; not finite where that is not a constant.
    *
-   * @param counters Collects slots that count in 32 bits, which are affine as long as they do not overflow; where
-   * it is missing they are not.
+   * @param counters Collects slots that count in 32 bits: they are affine as long as they do not overflow.
    */
-  strideOf(terms: Int32Array, counters?: number[]): number {
+  strideOf(terms: Int32Array, counters: number[]): number {
     let stride = 0;
     for (const term of terms) {
       stride += this.#step(term >> 4, counters) * 2 ** (term & 7) * ((term & NEGATIVE) === 0 ? 1 : -1);
     }
-    return Number.isNaN(stride) ? Infinity : stride;
+    return stride;
   }
 
   /** What a round adds to a slot; infinite where that is not a constant. Overwrites the sum found last. */
-  #step(slot: number, counters: number[] | undefined): number {
+  #step(slot: number, counters: number[]): number {
     const { block } = this;
     for (let i = block.length - 1; i >= 0; i--) {
       if (block.op[i] !== ir.OP_SET || block.a[i] !== slot) continue;
@@ -86,7 +85,7 @@ export class AffineSums {
         const from = block.a[counted], step = block.b[counted];
         const counts = block.op[from] === ir.OP_GET && block.a[from] === slot && block.isConst32(step) &&
           Math.abs(block.lo[step]) <= MOST_COUNT;
-        if (!counts || counters === undefined) return Infinity;
+        if (!counts) return Infinity;
         if (!counters.includes(slot)) counters.push(slot);
         return block.lo[step];
       }

@@ -295,11 +295,15 @@ export class Allocator {
     }
   }
 
+  /** Whether a dirty slot has to be stored at the end of a round: see {@linkcode Allocator.closeLoop}. */
+  #isDue(slot: number, all: boolean): boolean {
+    return !this.#carries(slot) && (all || !setsFirst(this.ir, slot));
+  }
+
   /** Whether `closeLoop(false)` has nothing to do. */
   isClosed(): boolean {
     for (let i = 0; i < this.#dirtyLength; i++) {
-      const slot = this.#dirtySlots[i] << 3;
-      if (!this.#carries(slot) && !setsFirst(this.ir, slot)) return false;
+      if (this.#isDue(this.#dirtySlots[i] << 3, false)) return false;
     }
     for (let c = 0; c < this.#carried; c++) {
       if (this.reg[this.#slotValue[this.#carriedSlot[c] >> 3]] !== this.#carriedReg[c]) return false;
@@ -318,7 +322,7 @@ export class Allocator {
     this.at = ir.length;
     for (let i = 0; i < this.#dirtyLength; i++) {
       const s = this.#dirtySlots[i];
-      if (!this.#carries(s << 3) && (all || !setsFirst(this.ir, s << 3))) this.#storeSlotAnyhow(s);
+      if (this.#isDue(s << 3, all)) this.#storeSlotAnyhow(s);
     }
     const moves: [number, number][] = [];
     for (let c = 0; c < this.#carried; c++) {

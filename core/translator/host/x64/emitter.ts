@@ -55,7 +55,7 @@ export class Emitter {
   readonly mirrorChecks: MirrorChecks;
   readonly groups: Groups;
   readonly cold: ColdCode = new ColdCode(this);
-  /** The group of accesses whose addend rcx holds, or -1. */
+  /** Whose addend rcx holds: a group's, or what memory.ts has numbers for; -1: nobody's. */
   addendOf = -1;
   readonly streams: Streams;
   #region: Region | undefined;
@@ -164,6 +164,7 @@ export class Emitter {
       asm.jmpTo(this.stubs.budget);
     });
     this.#paid = asm.pos;
+    this.addendOf = -1;
     this.#emitOps(n);
   }
 
@@ -233,7 +234,7 @@ export class Emitter {
     // A single one that is left stays in rcx.
     if (keepsRcx && order.length === spare.length + 1) loadStreamAddend(this, order[spare.length]);
     const head = asm.pos;
-    this.#emitOps(last, this.addendOf);
+    this.#emitOps(last);
     return head;
   }
 
@@ -265,6 +266,7 @@ export class Emitter {
     this.#fixups.length = 0;
     const entry = asm.pos;
     this.alloc.begin();
+    this.addendOf = -1;
     this.#emitOps(this.ir.length);
     for (let i = 0; i < this.#fixups.length; i += 2) {
       const at = this.#fixups[i];
@@ -273,10 +275,8 @@ export class Emitter {
     return entry;
   }
 
-  /** @param addendOf What `addendOf` is at the first op. */
-  #emitOps(n: number, addendOf = -1): void {
+  #emitOps(n: number): void {
     const { ir, alloc } = this;
-    this.addendOf = addendOf;
     for (let i = 0; i < n; i++) {
       const op = ir.op[i];
       if (op === OP_INSN) {

@@ -28,8 +28,28 @@ function aluWith(e: Emitter, aluOp: number, w: number, dst: number, b: number): 
   asm.alu(aluOp, w, dst, alloc.use(b));
 }
 
-/** add, and, or, xor, sub in both widths. */
-function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: boolean): void {
+/** Ops among which another op's other half is looked for: of a product, or the carry of a sum. */
+const NEARBY = 12;
+
+/** The comparison after sum (or difference) i, nearby, that computes its carry (or borrow), or -1. */
+function carryOf(e: Emitter, i: number): number {
+  const { ir: block, alloc } = e;
+  const a = block.a[i], b = block.b[i], subtracts = block.op[i] === ir.OP_SUB64;
+  if (a === b) return -1;
+  for (let j = i + 1; j < block.length && j <= i + NEARBY; j++) {
+    if (block.op[j] !== ir.OP_SETCC || block.c[j] !== ir.COND_LTU || alloc.dead[j] !== 0) continue;
+    const x = block.a[j], y = block.b[j];
+    if (subtracts ? x === a && (y === i || y === b) : x === i && (y === a || y === b)) return j;
+  }
+  return -1;
+}
+
+/**
+ * add, and, or, xor, sub in both widths.
+ *
+ * @param carry The op that wants the carry, of different operands, if not -1.
+ */
+function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: boolean, carry = -1): void {
   const { alloc, asm } = e;
   let a = alloc.ir.a[i], b = alloc.ir.b[i];
   if (commutes && ((!alloc.dies(a) && alloc.dies(b)) || alloc.ir.op[a] === ir.OP_CONST)) {
@@ -37,7 +57,7 @@ function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: bo
     a = b;
     b = t;
   }
-  if (aluOp === ALU_ADD && !alloc.dies(a) && alloc.ir.op[a] !== ir.OP_CONST) {
+  if (aluOp === ALU_ADD && carry < 0 && !alloc.dies(a) && alloc.ir.op[a] !== ir.OP_CONST) {
     // Three-operand addition.
     if (alloc.ir.isConst32(b)) {
       const ra = alloc.use(a);
@@ -60,39 +80,17 @@ function binaryAlu(e: Emitter, i: number, aluOp: number, w: number, commutes: bo
   }
   if (!alloc.ir.isConst32(b) && alloc.memoryOperand(b) < 0) alloc.use(b);
   const dst = alloc.defineFrom(a);
+  const bit = carry < 0 ? -1 : alloc.defineEarly(carry);
+  if (bit >= 0) asm.movImm(bit, 0, 0);
   aluWith(e, aluOp, w, dst, b);
-}
-
-/** Ops among which another op's other half is looked for: of a product, or the carry of a sum. */
-const NEARBY = 12;
-
-/** The comparison after sum (or difference) i, nearby, that computes its carry (or borrow), or -1. */
-function carryOf(e: Emitter, i: number): number {
-  const { ir: block, alloc } = e;
-  const a = block.a[i], b = block.b[i], subtracts = block.op[i] === ir.OP_SUB64;
-  for (let j = i + 1; j < block.length && j <= i + NEARBY; j++) {
-    if (block.op[j] !== ir.OP_SETCC || block.c[j] !== ir.COND_LTU || alloc.dead[j] !== 0) continue;
-    const x = block.a[j], y = block.b[j];
-    if (subtracts ? x === a && (y === i || y === b) : x === i && (y === a || y === b)) return j;
-  }
-  return -1;
+  if (bit >= 0) asm.setcc(CC_B, bit);
 }
 
 /** add and sub in 64 bits: the flags say what comparisons of the result with an operand would find out again. */
 function addOrSubtract(e: Emitter, i: number, aluOp: number): void {
-  const { alloc, asm } = e;
-  const adds = aluOp === ALU_ADD;
   const carry = carryOf(e, i);
-  let a = alloc.ir.a[i], b = alloc.ir.b[i];
-  if (carry < 0 || a === b) return binaryAlu(e, i, aluOp, 1, adds);
-  alloc.advance(carry);
-  if (adds && ((!alloc.dies(a) && alloc.dies(b)) || alloc.ir.op[a] === ir.OP_CONST)) [a, b] = [b, a];
-  if (!alloc.ir.isConst32(b) && alloc.memoryOperand(b) < 0) alloc.use(b);
-  const dst = alloc.defineFrom(a);
-  const bit = alloc.defineEarly(carry);
-  asm.movImm(bit, 0, 0);
-  aluWith(e, aluOp, 1, dst, b);
-  asm.setcc(CC_B, bit);
+  if (carry >= 0) e.alloc.advance(carry);
+  binaryAlu(e, i, aluOp, 1, aluOp === ALU_ADD, carry);
 }
 
 /** The result register of an instruction that reads a and b before it writes: one of theirs if that dies. */

@@ -38,15 +38,19 @@ import { streamCell } from "./streams.ts";
 /** Largest displacement, in bytes, that is left out of the index. */
 const NEAR = 64;
 
+/** Loads rcx with an addend, kept at a displacement from the state register, unless `addendOf` says that it has it. */
+function loadAddend(e: Emitter, of: number, disp: number): void {
+  if (e.addendOf !== of) e.asm.load(1, RCX, STATE, disp);
+  e.addendOf = of;
+}
+
 /** Emits the probe for op i's access to [base + disp]; afterwards rcx holds the addend. */
 function probe(e: Emitter, i: number, kind: number, base: number, disp: number, size: number): void {
   const { asm, groups } = e;
   const g = groups.of[i];
   const cell = g < 0 ? undefined : groups.cell(g);
   if (g >= 0 && !groups.leads(i)) {
-    if (e.addendOf !== g) asm.load(1, RCX, STATE, cell!);
-    e.addendOf = g;
-    return;
+    return loadAddend(e, g, cell!);
   }
   const from = g < 0 ? disp : disp + groups.from(g), to = g < 0 ? disp + size : disp + groups.to(g);
   const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
@@ -105,11 +109,7 @@ function mirrored(e: Emitter, i: number, base: number, register: number): void {
 
 /** Loads rcx with what to add to addresses in a span, unless it holds that. */
 export function loadMirrorAddend(e: Emitter, addend: number): void {
-  if (e.addendOf !== addend) {
-    const from = addend === FAR_ADDEND ? STATE_FAR_ADDEND : STATE_NEAR_ADDEND;
-    e.asm.load(1, RCX, STATE, from - STATE_BIAS);
-  }
-  e.addendOf = addend;
+  loadAddend(e, addend, (addend === FAR_ADDEND ? STATE_FAR_ADDEND : STATE_NEAR_ADDEND) - STATE_BIAS);
 }
 
 /**
@@ -209,8 +209,7 @@ function addend(e: Emitter, i: number): number {
 
 /** Loads rcx with the addend of the page a stream is in, unless it holds that. */
 export function loadStreamAddend(e: Emitter, stream: number): void {
-  if (e.addendOf !== FIRST_STREAM + stream) e.asm.load(1, RCX, STATE, streamCell(stream));
-  e.addendOf = FIRST_STREAM + stream;
+  loadAddend(e, FIRST_STREAM + stream, streamCell(stream));
 }
 
 function streamLoad(e: Emitter, i: number): void {

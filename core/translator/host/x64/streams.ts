@@ -5,7 +5,7 @@
  * of them shifted, plus a constant. All accesses through the same sum are a *stream*. Before the loop runs, the
  * code checks for each stream that everything one round touches lies in one page which the TLB has, and computes
  * how many rounds that stays true (nothing in the loop may touch the TLB meanwhile); the loop then runs so many
- * rounds with nothing but a load of the page's addend per access. Whenever the check does not hold, the careful
+ * rounds with nothing but the page's addend, which is in a register where one is left. Whenever the check does not hold, the careful
  * copy of the block, which probes and leaves where it must, takes over for a round.
  *
  *     entry:    for each stream: one page? in the TLB?  no: careful
@@ -15,7 +15,7 @@
  *               load what is carried in registers
  *     head:     the block, its streams unchecked
  *               sub r15d, N; js: store all, take the budget back, jmp entry
- *               jmp head
+ *               jmp head                    (where nothing has to move first: jns head)
  *     careful:  the block as usual; jmp entry
  */
 import * as ir from "../../ir.ts";
@@ -215,12 +215,13 @@ export class Streams {
     if (this.#first[s] !== 0) asm.lea(1, RAX, RAX, this.#first[s]);
     // edx = bytes of the page before what this round touches, or behind it where it moves up
     asm.movRR(0, RDX, RAX);
-    if (stride > 0) asm.group3(2, 0, RDX);
-    asm.aluImm(ALU_AND, 0, RDX, 4095);
     if (stride > 0) {
+      asm.group3(2, 0, RDX);
+      asm.aluImm(ALU_AND, 0, RDX, 4095);
       asm.aluImm(ALU_SUB, 0, RDX, span - 1);
       careful.push(asm.jcc(CC_S)); // two pages
     } else {
+      asm.aluImm(ALU_AND, 0, RDX, 4095);
       asm.aluImm(ALU_CMP, 0, RDX, 4096 - span);
       careful.push(asm.jcc(CC_A));
     }
