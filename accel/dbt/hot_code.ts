@@ -19,6 +19,7 @@ import {
   OP_JUMP,
   REACHES_FAR,
   REACHES_NEAR,
+  REACHES_UNKNOWN,
 } from "../../core/translator/ir.ts";
 import { MIRRORED_INDEX, STATE_PC } from "../../core/translator/layout.ts";
 import { Profile } from "../../core/translator/profile.ts";
@@ -152,6 +153,9 @@ export class HotCode {
   #pcHi = 0;
   #offset = 0;
   #context = 0;
+  /** Where in it instructions lie of which it was not known before what they reach. */
+  #learnedFrom = 0;
+  #learnedTo = 0;
 
   constructor(private readonly unit: TranslationUnit, eagerness: Eagerness) {
     this.#watched = eagerness.watchInstructions ?? WATCHED;
@@ -189,10 +193,12 @@ export class HotCode {
 
   /** EMIT_MIRRORED if blocks of a context at the given RAM offsets are to reach their data by the mirror, or 0. */
   mirroring(context: number, offsets: readonly number[]): number {
-    if (!this.hasMirror || (context & 3) !== MIRRORED_INDEX || !this.#pages.has(startOfPage(offsets[0]))) {
-      return 0;
-    }
+    if (!this.#mirrors(context) || !this.#pages.has(startOfPage(offsets[0]))) return 0;
     return offsets.some((offset) => this.#unmirrored.has(offset)) ? 0 : EMIT_MIRRORED;
+  }
+
+  #mirrors(context: number): boolean {
+    return this.hasMirror && (context & 3) === MIRRORED_INDEX;
   }
 
   /** A block was translated that follows no trace. */
@@ -215,6 +221,7 @@ export class HotCode {
     if (seen === this.#firstLook || seen === LAST_LOOK) {
       this.#look(vcpu, block, left);
       this.#translateHot(vcpu, block);
+      this.#mirrorLearned();
     }
     return true;
   }
@@ -257,15 +264,17 @@ export class HotCode {
     this.#pcHi = blocks.pcHi[block];
     this.#offset = startOfPage(blocks.offset[block]);
     this.#context = blocks.context[block];
-    const isNew = !this.#pages.has(this.#offset);
     const page = this.#pageAt(this.#offset);
     this.#watch(vcpu, Math.min(left, this.#watched), page.reach);
     this.#profile = this.#profileOf(page);
     this.#profile.merge(this.#seen);
-    // Translated anew, its other blocks reach their data by the mirror too.
-    if (isNew && this.hasMirror && blocks.code[block] !== 0) {
-      this.unit.drop(this.#offset, PAGE_SIZE, (other) => other === block || this.#samples[other] >= REGION);
-    }
+  }
+
+  /** Has blocks that are no part of hot code translated anew where it has become known what they reach. */
+  #mirrorLearned(): void {
+    if (!this.#mirrors(this.#context) || this.#learnedFrom >= this.#learnedTo) return;
+    const from = this.#offset + this.#learnedFrom, size = this.#learnedTo - this.#learnedFrom;
+    this.unit.drop(from, size, (block) => this.#samples[block] >= REGION);
   }
 
   /** Translates again what execution was seen to do from a block on. */
@@ -305,17 +314,26 @@ export class HotCode {
     const { state } = vcpu;
     const profile = this.#seen;
     profile.clear();
+    this.#learnedFrom = PAGE_SIZE;
+    this.#learnedTo = 0;
     for (let i = 0; i < instructions; i++) {
       const at = state[PC_LO];
       const isHere = state[PC_HI] === this.#pcHi && (at & -PAGE_SIZE) === this.#pcPage;
       if (isHere) profile.add(at & (PAGE_SIZE - 1));
       else profile.leave();
       const goesOn = this.#step(vcpu, this.#context);
-      if (isHere) {
-        reach[(at & (PAGE_SIZE - 1)) >> 1] = Mirror.isFar(vcpu.lastAccessHi) ? REACHES_FAR : REACHES_NEAR;
-      }
+      if (isHere) this.#learn(reach, at & (PAGE_SIZE - 1), Mirror.isFar(vcpu.lastAccessHi));
       if (!goesOn) return;
     }
+  }
+
+  /** Notes what the instruction at an offset of the page reaches; of those that make no access, anything. */
+  #learn(reach: Uint8Array, offset: number, isFar: boolean): void {
+    if (reach[offset >> 1] === REACHES_UNKNOWN) {
+      this.#learnedFrom = Math.min(this.#learnedFrom, offset);
+      this.#learnedTo = Math.max(this.#learnedTo, offset + 1);
+    }
+    reach[offset >> 1] = isFar ? REACHES_FAR : REACHES_NEAR;
   }
 
   /** The block at an offset of the page, or -1. */

@@ -4,7 +4,9 @@
  * `translator/layout.ts`.
  *
  * What a guest that forgets an SFENCE.VMA sees depends on what the TLBs hold, so filling and flushing are
- * part of the architecture here: a miss fills exactly one entry of the table of its kind, in every engine.
+ * part of the architecture here: a miss fills one entry of the table of its kind, and one for loads too where it is
+ * a store's, in every engine. (What can be written can be read, section 10.3.1; and a page that is only known to
+ * stores could not be mirrored, for no host has pages that cannot be read.)
  * Physical addresses are plain numbers; those beyond 2^53 lose low bits, but nothing is mapped there.
  */
 import type { DebugPoints } from "../../debug/debug_points.ts";
@@ -145,8 +147,11 @@ export class Mmu {
     const offset = physical - ram.base;
     if (offset < 0 || offset >= ram.size) return NOT_RAM;
     if (rights >= 0) {
-      this.#fill(lo & -4096, hi, offset - (lo & 4095), kind, index, entry);
-      if (kind !== TLB_FETCH && this.#guards(lo, hi, offset, kind)) s[entry] |= TLB_GUARDED;
+      if (++s[FILLS] === 0) s[FILLS + 1]++;
+      this.#fill(lo & -4096, hi, offset - (lo & 4095), kind, index);
+      if (kind === TLB_STORE && rights >> TLB_LOAD & 1) {
+        this.#fill(lo & -4096, hi, offset - (lo & 4095), TLB_LOAD, index);
+      }
     }
     return offset;
   }
@@ -238,8 +243,10 @@ export class Mmu {
     if (index === MIRRORED_INDEX && this.#mirrored[number] !== 0) this.mirror!.hide(number);
   }
 
-  #fill(lo: number, hi: number, offset: number, kind: number, index: number, entry: number): void {
+  /** Fills the entry for a page of RAM, at `offset`, in the table of a kind. */
+  #fill(lo: number, hi: number, offset: number, kind: number, index: number): void {
     const s = this.#state;
+    const entry = entryOf(lo, tlbTable(index, kind));
     this.#ram.use(offset);
     if (kind !== TLB_FETCH) this.#unmirror(index, lo);
     if (kind === TLB_FETCH) {
@@ -252,9 +259,8 @@ export class Mmu {
       s[entry + 2] = host - lo | 0;
       s[entry + 3] = Math.floor(host / WORD) - hi - borrow | 0;
     }
-    s[entry] = lo;
+    s[entry] = kind !== TLB_FETCH && this.#guards(lo, hi, offset, kind) ? lo | TLB_GUARDED : lo;
     s[entry + 1] = hi;
-    if (++s[FILLS] === 0) s[FILLS + 1]++;
     const chunk = (lo >>> TLB_CHUNK_SHIFT) & 63;
     s[TOUCHED + 2 * (3 * index + kind) + (chunk >> 5)] |= 1 << chunk;
     if (this.#level > 0) {

@@ -34,6 +34,7 @@ import {
   TLB_FETCH,
   TLB_GUARDED,
   TLB_INVALID,
+  TLB_LOAD,
   TLB_OFFSET_MASK,
   TLB_STORE,
   tlbTable,
@@ -236,14 +237,17 @@ class Walker {
     const virtual = ir.get(VIRTUAL);
     const pageOffset = ir.bin(OP_AND64, ir.get(STEP), ir.const(-4096));
     const tag = ir.bin(OP_AND64, virtual, ir.const(-4096));
-    const entry = this.#entry(virtual);
     const host = ir.bin(OP_ADD64, pageOffset, this.#number(ram.hostAddress));
     const ramPage = ir.bin(OP_SHR64, pageOffset, ir.const(12));
-    ir.hostStore(8, entry, 0, tag);
-    ir.hostStore(8, entry, 8, kind === TLB_FETCH ? ramPage : ir.bin(OP_SUB64, host, tag));
-    const touched = this.#stateAddress(STATE_TLB_TOUCHED + 8 * (3 * this.mmuIndex + kind));
+    const to = kind === TLB_FETCH ? ramPage : ir.bin(OP_SUB64, host, tag);
     const chunk = ir.bin(OP_SHL64, ir.const(1), ir.bin(OP_SHR64, virtual, ir.const(TLB_CHUNK_SHIFT)));
-    ir.hostStore(8, touched, 0, ir.bin(OP_OR64, ir.hostLoad(8, false, touched, 0), chunk));
+    for (const filled of kind === TLB_STORE ? [TLB_STORE, TLB_LOAD] : [kind]) {
+      const entry = this.#entry(virtual, filled);
+      ir.hostStore(8, entry, 0, tag);
+      ir.hostStore(8, entry, 8, to);
+      const touched = this.#stateAddress(STATE_TLB_TOUCHED + 8 * (3 * this.mmuIndex + filled));
+      ir.hostStore(8, touched, 0, ir.bin(OP_OR64, ir.hostLoad(8, false, touched, 0), chunk));
+    }
     ir.set(STATE_TLB_FILLS, ir.bin(OP_ADD64, ir.get(STATE_TLB_FILLS), ir.const(1)));
     if (kind === TLB_FETCH) ir.return(ir.bin(OP_ADD64, ramPage, ir.const(1)));
     else ir.return(ir.bin(OP_ADD64, host, ir.bin(OP_AND64, virtual, ir.const(4095))));
@@ -280,12 +284,12 @@ class Walker {
     ir.label(free);
   }
 
-  /** Host address of the TLB entry a virtual address may occupy. */
-  #entry(virtual: Value): Value {
+  /** Host address of the TLB entry a virtual address may occupy in the table of a kind. */
+  #entry(virtual: Value, kind = this.kind): Value {
     const { ir } = this;
     const index = ir.bin(OP_SHR64, virtual, ir.const(8));
     const offset = ir.bin(OP_AND64, index, ir.const(TLB_OFFSET_MASK));
-    return ir.bin(OP_ADD64, offset, this.#stateAddress(tlbTable(this.mmuIndex, this.kind)));
+    return ir.bin(OP_ADD64, offset, this.#stateAddress(tlbTable(this.mmuIndex, kind)));
   }
 
   #stateAddress(offset: number): Value {

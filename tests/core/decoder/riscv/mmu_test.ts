@@ -278,6 +278,16 @@ Deno.test("a miss fills the table of its own kind and mode only", () => {
   assertEquals(entry(f, TLB_LOAD, MMU_USER, 0x1000), TLB_INVALID);
 });
 
+Deno.test("a store's miss fills the table of loads too", () => {
+  const f = mapped();
+  f.map(0x1000n, DATA, V | R | W | A | D);
+  access(f, sw(A1, A0), 0x1000n);
+  assertEquals(entry(f, TLB_STORE, MMU_SUPERVISOR, 0x1000), 0x1000);
+  assertEquals(entry(f, TLB_LOAD, MMU_SUPERVISOR, 0x1000), 0x1000);
+  assertEquals(entry(f, TLB_FETCH, MMU_SUPERVISOR, 0x1000), TLB_INVALID);
+  assertEquals(entry(f, TLB_LOAD, MMU_USER, 0x1000), TLB_INVALID);
+});
+
 Deno.test("the epoch changes when a fetch translation is flushed or replaced, and keeps the context", () => {
   const f = mapped();
   f.hart.state[STATE_EPOCH_CONTEXT >> 2] |= 0x15;
