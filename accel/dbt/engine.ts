@@ -44,7 +44,7 @@ import {
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
-import { allocateCode, nativeEntry, trimHeap } from "../ffi/memory.ts";
+import { allocateCode, mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
 
 const CODE_BYTES = 96 << 20;
@@ -101,7 +101,8 @@ export class DbtEngine implements CountingEngine {
   readonly #enter: (() => void)[] = [];
   readonly #sampleInstructions: number;
   readonly #coldVisits: number;
-  readonly #visits = new Uint8Array(1 << VISITS_BITS);
+  readonly #visitsPages = mappedMemory.allocate(1 << VISITS_BITS); // few of which are ever touched
+  readonly #visits = new Uint8Array(this.#visitsPages.buffer);
   /** The same for now. */
   #sampleAfter: number;
   /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
@@ -520,6 +521,7 @@ export class DbtEngine implements CountingEngine {
     for (const vcpu of this.#vcpus) vcpu.mirror = undefined;
     this.#code.free();
     this.#data.free();
+    this.#visitsPages.free();
     this.#cpuMs[Symbol.dispose]();
   }
 }

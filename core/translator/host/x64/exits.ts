@@ -28,7 +28,7 @@ export class ExitTables {
   readonly #sites: Uint16Array[] = [];
   #sitesEnd = 0;
   readonly #described = new Int32Array(2 * MAX_SITE);
-  #links: Int32Array = new Int32Array(LINK_WORDS << 14);
+  #links: Int32Array = new Int32Array(LINK_WORDS << 10);
   #linkCount = 0;
   readonly #cells: Int32Array;
   #cellCount = 0;
