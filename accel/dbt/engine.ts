@@ -121,6 +121,7 @@ export class DbtEngine implements CountingEngine {
   // Processor time of some translations: reading the clock costs as much as an instruction's translation.
   readonly #cpuMs = threadClock();
   #timedMs = 0;
+  #timedBlocks = 0;
   #timedInstructions = 0;
   #dropped = 0;
   #clears = 0;
@@ -399,6 +400,7 @@ export class DbtEngine implements CountingEngine {
     this.#translatedInstructions += instructions;
     if (timed) {
       this.#timedMs += this.#cpuMs() - started;
+      this.#timedBlocks++;
       this.#timedInstructions += instructions;
     }
     return code;
@@ -486,7 +488,7 @@ export class DbtEngine implements CountingEngine {
       blocksTranslated: this.#translated,
       tracesInstalled: this.#hotCode.traces,
       instructionsTranslated: this.#translatedInstructions,
-      translationMs: this.#timedMs / (this.#timedInstructions || 1) * this.#translatedInstructions,
+      translationMs: this.#translationMs(),
       codeBytes: this.#backend.codeBytes,
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
@@ -505,6 +507,13 @@ export class DbtEngine implements CountingEngine {
       jumpCacheMisses: this.#count(STATE_JUMP_CACHE_MISSES),
       cellMisses: this.#count(STATE_CELL_MISSES),
     };
+  }
+
+  /** Processor time of all translations, from that of some, without what it took to time them. */
+  #translationMs(): number {
+    if (this.#timedBlocks === 0) return 0;
+    const timedMs = Math.max(0, this.#timedMs - this.#timedBlocks * this.#cpuMs.readingMs());
+    return timedMs / this.#timedInstructions * this.#translatedInstructions;
   }
 
   /** A counter in the state blocks of all vCPUs. */
