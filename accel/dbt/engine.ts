@@ -60,8 +60,8 @@ const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
 const RAREST_SAMPLES = 8;
 
-/** Every so many translations one is timed. */
-const TIMED_EVERY = 8;
+/** Every so many translations one is timed: where system calls are dear, reading the clock takes as long as half of one. */
+const TIMED_EVERY = 32;
 
 /**
  * After so many translations, and again whenever they have doubled, the host's heap is trimmed: while the translator
@@ -118,7 +118,7 @@ export class DbtEngine implements CountingEngine {
   #translated = 0;
   #nextTrim = FIRST_TRIM;
   #translatedInstructions = 0;
-  // Processor time of some translations: reading the clock costs as much as an instruction's translation.
+  // Processor time of some translations
   readonly #cpuMs = threadClock();
   #timedMs = 0;
   #timedBlocks = 0;
