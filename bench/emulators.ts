@@ -5,7 +5,7 @@ import type { ArchitectureName } from "../fixtures/architectures.ts";
 const ROOT = join(import.meta.dirname ?? "bench", "..");
 const BUNDLE = join(ROOT, "dist", "bootwright.js");
 /** What the bundle is made from. */
-const SOURCES = ["core", "accel", "harness", "deno.json"];
+const SOURCES = ["core", "accel", "harness", "bundle.ts", "deno.json"];
 
 /** A guest that both sides can run. */
 export interface GuestSpec {

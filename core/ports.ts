@@ -10,10 +10,11 @@ const PORTS = 0x10000;
 /** The port space of one machine. */
 export class Ports extends Bus {
   /** For each port the number of its device, counted from 1: ports are used more often than any device's memory. */
-  readonly #numbers = new Uint8Array(PORTS);
+  #numbers = new Uint8Array(); // until there is any: most guests have no ports
 
   override map(name: string, base: number, size: number, device: Device): void {
     super.map(name, base, size, device);
+    if (this.#numbers.length === 0) this.#numbers = new Uint8Array(PORTS);
     this.#numbers.fill(this.mappings.length, base, base + size);
   }
 

@@ -77,12 +77,12 @@ function show(value: unknown): string {
 }
 
 function parseNs(text: string): number {
-  const whole = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/;
+  const whole = /^(?:\d+(?:\.\d+)?(?:ns|us|\u00b5s|ms|s|m|h))+$/;
   if (!whole.test(text)) {
     throw new InputError(`"${text}" is no length of time; write it as "30s", "1m30s" or "250ms".`);
   }
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|\u00b5s|ms|s|m|h)/g)) {
     total += Number(amount) * UNIT_NS[unit];
   }
   if (!Number.isSafeInteger(Math.round(total))) {

@@ -101,7 +101,7 @@ const REAL_QUIET_NS = 500_000_000;
 /** Longest line told to {@linkcode ConsoleHost.line}; of a longer one, the end. */
 const MAX_LINE = 8192;
 const LINE_FEED = 0x0a;
-const OUTPUT_CHUNK = 65536;
+const OUTPUT_CHUNK = 16384;
 
 /** One serial line. */
 export class Console {

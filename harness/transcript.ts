@@ -24,7 +24,7 @@ export class Transcript {
   #log = new Uint8Array(4096);
   #length = 0;
   /** The last units, at least TAIL_UNITS of them once there are so many. */
-  readonly #tail = new Uint16Array(4 * TAIL_UNITS);
+  #tail = new Uint16Array(4096);
   #tailLength = 0;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #midCharacter = false;
@@ -116,12 +116,21 @@ export class Transcript {
   }
 
   #appendUnit(unit: number): void {
-    if (this.#tailLength === this.#tail.length) {
-      this.#tail.copyWithin(0, this.#tailLength - TAIL_UNITS);
-      this.#tailLength = TAIL_UNITS;
-    }
+    if (this.#tailLength === this.#tail.length) this.#makeTailRoom();
     this.#tail[this.#tailLength++] = unit;
     this.units++;
+  }
+
+  /** Grows the tail, or drops its oldest units where it is long enough. */
+  #makeTailRoom(): void {
+    if (this.#tailLength < 4 * TAIL_UNITS) {
+      const grown = new Uint16Array(2 * this.#tailLength);
+      grown.set(this.#tail);
+      this.#tail = grown;
+      return;
+    }
+    this.#tail.copyWithin(0, this.#tailLength - TAIL_UNITS);
+    this.#tailLength = TAIL_UNITS;
   }
 
   /** Grows the log, or drops its older half where it may not grow. */

@@ -465,5 +465,5 @@ const MAX_LINE = 400;
 
 /** A word as a POSIX shell reads it back. */
 function shellWord(word: string): string {
-  return /^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./\u2026-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

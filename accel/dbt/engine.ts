@@ -44,7 +44,7 @@ import {
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
-import { allocateCode, nativeEntry, trimHeap } from "../ffi/memory.ts";
+import { allocateCode, mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
 
 const CODE_BYTES = 96 << 20;
@@ -60,8 +60,8 @@ const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
 const RAREST_SAMPLES = 8;
 
-/** Every so many translations one is timed. */
-const TIMED_EVERY = 8;
+/** Every so many translations one is timed: where system calls are dear, reading the clock takes as long as half of one. */
+const TIMED_EVERY = 32;
 
 /**
  * After so many translations, and again whenever they have doubled, the host's heap is trimmed: while the translator
@@ -101,7 +101,8 @@ export class DbtEngine implements CountingEngine {
   readonly #enter: (() => void)[] = [];
   readonly #sampleInstructions: number;
   readonly #coldVisits: number;
-  readonly #visits = new Uint8Array(1 << VISITS_BITS);
+  readonly #visitsPages = mappedMemory.allocate(1 << VISITS_BITS); // few of which are ever touched
+  readonly #visits = new Uint8Array(this.#visitsPages.buffer);
   /** The same for now. */
   #sampleAfter: number;
   /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
@@ -117,9 +118,10 @@ export class DbtEngine implements CountingEngine {
   #translated = 0;
   #nextTrim = FIRST_TRIM;
   #translatedInstructions = 0;
-  // Processor time of some translations: reading the clock costs as much as an instruction's translation.
+  // Processor time of some translations
   readonly #cpuMs = threadClock();
   #timedMs = 0;
+  #timedBlocks = 0;
   #timedInstructions = 0;
   #dropped = 0;
   #clears = 0;
@@ -398,6 +400,7 @@ export class DbtEngine implements CountingEngine {
     this.#translatedInstructions += instructions;
     if (timed) {
       this.#timedMs += this.#cpuMs() - started;
+      this.#timedBlocks++;
       this.#timedInstructions += instructions;
     }
     return code;
@@ -485,7 +488,7 @@ export class DbtEngine implements CountingEngine {
       blocksTranslated: this.#translated,
       tracesInstalled: this.#hotCode.traces,
       instructionsTranslated: this.#translatedInstructions,
-      translationMs: this.#timedMs / (this.#timedInstructions || 1) * this.#translatedInstructions,
+      translationMs: this.#translationMs(),
       codeBytes: this.#backend.codeBytes,
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
@@ -506,6 +509,13 @@ export class DbtEngine implements CountingEngine {
     };
   }
 
+  /** Processor time of all translations, from that of some, without what it took to time them. */
+  #translationMs(): number {
+    if (this.#timedBlocks === 0) return 0;
+    const timedMs = Math.max(0, this.#timedMs - this.#timedBlocks * this.#cpuMs.readingMs());
+    return timedMs / this.#timedInstructions * this.#translatedInstructions;
+  }
+
   /** A counter in the state blocks of all vCPUs. */
   #count(offset: number): number {
     let sum = 0;
@@ -520,6 +530,7 @@ export class DbtEngine implements CountingEngine {
     for (const vcpu of this.#vcpus) vcpu.mirror = undefined;
     this.#code.free();
     this.#data.free();
+    this.#visitsPages.free();
     this.#cpuMs[Symbol.dispose]();
   }
 }

@@ -133,9 +133,9 @@ export class HotCode {
   /** RAM offsets of blocks whose accesses the mirror cannot make. */
   readonly #unmirrored = new Set<number>();
   /** Samples seen per block, up to {@linkcode LAST_LOOK}. */
-  readonly #samples = new Uint8Array(MAX_BLOCKS);
+  readonly #samples: Uint8Array;
   /** The region a block is a part of. */
-  readonly #region = new Int32Array(MAX_BLOCKS);
+  readonly #region: Int32Array;
   #lastRegion = 0;
   /** By RAM offset. */
   readonly #pages = new Map<number, HotPage>();
@@ -160,6 +160,9 @@ export class HotCode {
   constructor(private readonly unit: TranslationUnit, eagerness: Eagerness) {
     this.#watched = eagerness.watchInstructions ?? WATCHED;
     this.#firstLook = eagerness.firstLook ?? FIRST_LOOK;
+    const notes = new ArrayBuffer(5 * MAX_BLOCKS); // in one piece, as in BlockCache
+    this.#region = new Int32Array(notes, 0, MAX_BLOCKS);
+    this.#samples = new Uint8Array(notes, 4 * MAX_BLOCKS);
   }
 
   /** What is known of the page with a RAM offset. */

@@ -75,10 +75,26 @@ function mapLarge(bytes: number): HostPages {
   return pages;
 }
 
+/** From this size on small mappings get a large page: taking a few dozen pages one by one costs more. */
+const DENSE_BYTES = 512 << 10;
+
+/** A mapping of which much is used from the start: in large pages, where the host has any. */
+function mapDense(bytes: number): HostPages {
+  const wanted = Math.ceil(bytes / LARGE_PAGE_SIZE) * LARGE_PAGE_SIZE;
+  const { pointer, address, free } = reserveAligned(wanted);
+  if (tryMap(address, wanted, READ_WRITE, ANONYMOUS | MAP_FIXED) === undefined) {
+    throw refused(bytes, GUEST_MEMORY);
+  }
+  libc().symbols.madvise(BigInt(address), BigInt(wanted), MADV_HUGEPAGE);
+  return { buffer: Deno.UnsafePointerView.getArrayBuffer(pointer, bytes), address, free };
+}
+
 /** Zeroed pages with an address, from anonymous mappings. */
 export const mappedMemory: HostMemory = {
-  allocate: (bytes) =>
-    bytes >= LARGE_BYTES ? mapLarge(bytes) : map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY),
+  allocate(bytes) {
+    if (bytes >= LARGE_BYTES) return mapLarge(bytes);
+    return bytes >= DENSE_BYTES ? mapDense(bytes) : map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
+  },
 };
 
 /** The same, with windows onto what is allocated to be shared, where the host has files in memory. */

@@ -102,10 +102,11 @@ function writeNode(out: Bytes, strings: StringBlock, node: FdtNode): void {
 function encode(value: FdtValue): Uint8Array {
   if (value === true) return new Uint8Array(0);
   if (value instanceof Uint8Array) return value;
-  const out = new Bytes();
+  const out = encoded;
+  out.length = 0;
   for (const item of Array.isArray(value) ? value : [value]) {
     if (typeof item === "number") out.u32(item);
-    else out.append(new TextEncoder().encode(`${item}\0`));
+    else out.append(encoder.encode(`${item}\0`));
   }
   return out.toArray();
 }
@@ -132,25 +133,37 @@ class Bytes {
   length = 0;
 
   append(bytes: Uint8Array): void {
-    const needed = this.length + bytes.length;
-    if (needed > this.#array.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * this.#array.length));
-      larger.set(this.#array);
-      this.#array = larger;
-    }
+    this.#makeRoom(bytes.length);
     this.#array.set(bytes, this.length);
-    this.length = needed;
+    this.length += bytes.length;
   }
 
   u32(value: number): void {
-    this.append(Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
+    for (let shift = 24; shift >= 0; shift -= 8) this.#u8(value >>> shift);
   }
 
   align4(): void {
-    this.append(new Uint8Array(-this.length & 3));
+    while ((this.length & 3) !== 0) this.#u8(0);
   }
 
   toArray(): Uint8Array {
     return this.#array.slice(0, this.length);
   }
+
+  #u8(value: number): void {
+    this.#makeRoom(1);
+    this.#array[this.length++] = value;
+  }
+
+  #makeRoom(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.#array.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#array.length));
+    larger.set(this.#array);
+    this.#array = larger;
+  }
 }
+
+const encoder = new TextEncoder();
+/** The value that is being encoded: a tree has hundreds. */
+const encoded = new Bytes();

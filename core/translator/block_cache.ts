@@ -12,27 +12,30 @@ const HASH_BITS = 16;
 const FIRST_PATIENCE = 5;
 /** Most blocks kept at a time. */
 export const MAX_BLOCKS = 1 << 18;
+/** Of all tables, per block and per page of RAM. */
+const BLOCK_BYTES = 40, PAGE_BYTES = 16;
 
 /** The blocks of one machine. */
 export class BlockCache {
-  readonly pcLo: Int32Array = new Int32Array(MAX_BLOCKS);
-  readonly pcHi: Int32Array = new Int32Array(MAX_BLOCKS);
+  readonly pcLo: Int32Array;
+  readonly pcHi: Int32Array;
   /** RAM offset of the entry. */
-  readonly offset: Float64Array = new Float64Array(MAX_BLOCKS);
-  readonly context: Uint16Array = new Uint16Array(MAX_BLOCKS);
+  readonly offset: Float64Array;
+  readonly context: Uint16Array;
   /** Guest instructions on the way to the block's end. */
-  readonly instructions: Uint16Array = new Uint16Array(MAX_BLOCKS);
+  readonly instructions: Uint16Array;
   /** Host address of the code; 0 for a dropped block. */
-  readonly code: Int32Array = new Int32Array(MAX_BLOCKS);
+  readonly code: Int32Array;
   /** First of the links that jump here (linked through the exit tables), or -1. */
-  readonly incoming: Int32Array = new Int32Array(MAX_BLOCKS);
+  readonly incoming: Int32Array;
   // Bytes of the page the block was taken from: [from, to)
-  readonly #from = new Uint16Array(MAX_BLOCKS);
-  readonly #to = new Uint16Array(MAX_BLOCKS);
-  readonly #hashNext = new Int32Array(MAX_BLOCKS);
-  readonly #pageNext = new Int32Array(MAX_BLOCKS);
-  readonly #hash = new Int32Array(1 << HASH_BITS).fill(-1);
+  readonly #from: Uint16Array;
+  readonly #to: Uint16Array;
+  // Chains of blocks, by number + 1: tables that begin as zeros need not be filled.
+  readonly #hash: Int32Array;
+  readonly #hashNext: Int32Array;
   readonly #pageFirst: Int32Array;
+  readonly #pageNext: Int32Array;
   /** 64 bits per page: which 64-byte granules hold code. */
   readonly #granules: Int32Array;
   /** Writes to each page since it was last given up, and log2 of how many it takes to give it up again. */
@@ -43,10 +46,30 @@ export class BlockCache {
 
   /** @param pages Number of RAM pages. */
   constructor(pages: number) {
-    this.#pageFirst = new Int32Array(pages).fill(-1);
-    this.#granules = new Int32Array(2 * pages);
-    this.#writes = new Uint16Array(pages);
-    this.#patience = new Uint8Array(pages);
+    // One allocation, so large that hosts give it as untouched pages: of a smaller one they clear 128 KiB at once.
+    const buffer = new ArrayBuffer((4 << HASH_BITS) + BLOCK_BYTES * MAX_BLOCKS + PAGE_BYTES * pages);
+    let at = 0;
+    const place = (elementBytes: number, length: number): [ArrayBuffer, number, number] => {
+      const start = at;
+      at += elementBytes * length;
+      return [buffer, start, length];
+    };
+    this.offset = new Float64Array(...place(8, MAX_BLOCKS));
+    this.pcLo = new Int32Array(...place(4, MAX_BLOCKS));
+    this.pcHi = new Int32Array(...place(4, MAX_BLOCKS));
+    this.code = new Int32Array(...place(4, MAX_BLOCKS));
+    this.incoming = new Int32Array(...place(4, MAX_BLOCKS));
+    this.#hashNext = new Int32Array(...place(4, MAX_BLOCKS));
+    this.#pageNext = new Int32Array(...place(4, MAX_BLOCKS));
+    this.context = new Uint16Array(...place(2, MAX_BLOCKS));
+    this.instructions = new Uint16Array(...place(2, MAX_BLOCKS));
+    this.#from = new Uint16Array(...place(2, MAX_BLOCKS));
+    this.#to = new Uint16Array(...place(2, MAX_BLOCKS));
+    this.#hash = new Int32Array(...place(4, 1 << HASH_BITS));
+    this.#granules = new Int32Array(...place(4, 2 * pages));
+    this.#pageFirst = new Int32Array(...place(4, pages));
+    this.#writes = new Uint16Array(...place(2, pages));
+    this.#patience = new Uint8Array(...place(1, pages));
   }
 
   #bucket(offset: number, context: number): number {
@@ -55,7 +78,7 @@ export class BlockCache {
 
   /** The block for this code, or -1. */
   find(offset: number, pcLo: number, pcHi: number, context: number): number {
-    for (let b = this.#hash[this.#bucket(offset, context)]; b >= 0; b = this.#hashNext[b]) {
+    for (let b = this.#hash[this.#bucket(offset, context)] - 1; b >= 0; b = this.#hashNext[b] - 1) {
       if (
         this.offset[b] === offset && this.pcLo[b] === pcLo && this.pcHi[b] === pcHi &&
         this.context[b] === context
@@ -99,9 +122,9 @@ export class BlockCache {
     this.#to[b] = end;
     const bucket = this.#bucket(offset, context);
     this.#hashNext[b] = this.#hash[bucket];
-    this.#hash[bucket] = b;
+    this.#hash[bucket] = b + 1;
     this.#pageNext[b] = this.#pageFirst[page];
-    this.#pageFirst[page] = b;
+    this.#pageFirst[page] = b + 1;
     this.#markGranules(page, first, end);
     return b;
   }
@@ -147,7 +170,7 @@ export class BlockCache {
     const first = offset - page * PAGE_SIZE, end = first + size;
     let previous = -1;
     this.#granules[2 * page] = this.#granules[2 * page + 1] = 0;
-    for (let b = this.#pageFirst[page]; b >= 0; b = this.#pageNext[b]) {
+    for (let b = this.#pageFirst[page] - 1; b >= 0; b = this.#pageNext[b] - 1) {
       if (this.#from[b] < end && first < this.#to[b] && !keeps(b)) {
         dropped(b);
         this.#unhash(b);
@@ -159,7 +182,7 @@ export class BlockCache {
         previous = b;
       }
     }
-    return this.#pageFirst[page] >= 0;
+    return this.#pageFirst[page] !== 0;
   }
 
   /** The RAM pages that blocks of a page of virtual addresses were taken from. */
@@ -178,7 +201,7 @@ export class BlockCache {
     this.#unhash(block);
     this.code[block] = 0;
     let previous = -1;
-    for (let b = this.#pageFirst[page]; b >= 0; b = this.#pageNext[b]) {
+    for (let b = this.#pageFirst[page] - 1; b >= 0; b = this.#pageNext[b] - 1) {
       if (b === block) {
         if (previous < 0) this.#pageFirst[page] = this.#pageNext[b];
         else this.#pageNext[previous] = this.#pageNext[b];
@@ -191,7 +214,7 @@ export class BlockCache {
   #unhash(block: number): void {
     const bucket = this.#bucket(this.offset[block], this.context[block]);
     let previous = -1;
-    for (let b = this.#hash[bucket]; b >= 0; b = this.#hashNext[b]) {
+    for (let b = this.#hash[bucket] - 1; b >= 0; b = this.#hashNext[b] - 1) {
       if (b === block) {
         if (previous < 0) this.#hash[bucket] = this.#hashNext[b];
         else this.#hashNext[previous] = this.#hashNext[b];
@@ -204,8 +227,8 @@ export class BlockCache {
   /** Forgets every block. */
   clear(): void {
     this.count = 0;
-    this.#hash.fill(-1);
-    this.#pageFirst.fill(-1);
+    this.#hash.fill(0);
+    this.#pageFirst.fill(0);
     this.#granules.fill(0);
   }
 }

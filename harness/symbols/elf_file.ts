@@ -6,7 +6,6 @@
  * Format: System V ABI, "Object Files" and "Section Compression" (ELF-64, little-endian only). The file is
  * untrusted: every offset and size is checked against the file, and what unpacks is bounded.
  */
-import { inflateSync, zstdDecompressSync } from "node:zlib";
 import { elfArchitecture } from "../../core/boot/architecture.ts";
 import { InputError } from "../errors.ts";
 
@@ -175,6 +174,8 @@ export class ElfFile {
           `unpack it with \`objcopy --decompress-debug-sections\`.`,
       );
     }
+    // Loaded when needed: in a bundle an import would be part of every start, and cost as much as all else.
+    const { inflateSync, zstdDecompressSync } = process.getBuiltinModule("node:zlib");
     const unpack = method === ELFCOMPRESS_ZLIB ? inflateSync : zstdDecompressSync;
     let unpacked: Uint8Array;
     try {

@@ -134,11 +134,21 @@ COMPRESSED.forEach(([, bits, expansion, immediate = "", implied = 0], row) => {
   }
 });
 
+// Rows are in the order of their quadrants (two low bits) and, within them, of their three high bits, which all fix.
+const FIRST = new Uint8Array(1 << 5);
+for (let row = COMPRESSED.length - 1; row >= 0; row--) FIRST[groupOf(MATCH[row])] = row;
+
+function groupOf(halfword: number): number {
+  return (halfword & 3) << 3 | halfword >> 13 & 7;
+}
+
 function expandFirst(halfword: number): number {
-  let row = 0;
+  let row = FIRST[groupOf(halfword)];
   while ((halfword & MASK[row]) !== MATCH[row]) if (++row === COMPRESSED.length) return 0;
   let insn = BASE[row];
-  for (let bit = 0; bit < 16; bit++) if (halfword >> bit & 1) insn |= SPREAD[row * 16 + bit];
+  for (let bits = halfword & ~MASK[row]; bits !== 0; bits &= bits - 1) {
+    insn |= SPREAD[row * 16 + 31 - Math.clz32(bits & -bits)];
+  }
   return insn;
 }
 

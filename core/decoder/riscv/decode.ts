@@ -5,50 +5,54 @@
  * The bits that tell nearly all instructions apart, funct7, funct3 and opcode[6:2], index a table of
  * 2^15 chain heads. A chain holds, in order, the rows that agree in these bits; nearly all have one such
  * row. Chains share their tails, and all end in row 0, which matches anything: the search needs no end test.
+ * A program uses few of the chains, so each is made when it is first wanted.
  */
 import { fixedBits, I_ILLEGAL, INSTRUCTIONS } from "./encodings.ts";
 
 const CAPACITY = 1024; // about one chain node per row, plus one per different continuation
-const HEAD = new Uint16Array(1 << 15);
+const HEAD = new Uint16Array(1 << 15); // 0: not made yet
 const MASK = new Int32Array(CAPACITY);
 const MATCH = new Int32Array(CAPACITY);
 const ROW = new Uint16Array(CAPACITY);
 const NEXT = new Uint16Array(CAPACITY);
+/** The node of row 0, whose mask is all zero. */
+const LAST = 1;
+let nodes = LAST + 1;
+
+const ROWS = INSTRUCTIONS.map(([, drawing]) => fixedBits(drawing));
 
 /** The index bits of a word. */
 function indexBits(insn: number): number {
   return (insn >>> 25) << 8 | (insn >>> 12 & 7) << 5 | (insn >>> 2 & 31);
 }
 
-/** Puts every row before those that come after it: built from the last row to the first. */
-function build(): void {
-  let nodes = 1; // node 0 is row 0's, all zero
-  for (let row = INSTRUCTIONS.length - 1; row > I_ILLEGAL; row--) {
-    const { mask, match } = fixedBits(INSTRUCTIONS[row][1]);
-    const fixed = indexBits(match);
-    const free = ~indexBits(mask) & 0x7fff;
-    const firstNode = nodes;
-    for (let subset = free;; subset = (subset - 1) & free) {
-      const index = fixed | subset;
-      let node = firstNode;
-      while (node < nodes && NEXT[node] !== HEAD[index]) node++;
-      if (node === nodes) {
-        MASK[node] = mask;
-        MATCH[node] = match;
-        ROW[node] = row;
-        NEXT[node] = HEAD[index];
-        nodes++;
-      }
-      HEAD[index] = node;
-      if (subset === 0) break;
-    }
+/** Makes the chain for an index, from its end to its head; returns that. */
+function makeChain(index: number): number {
+  let head = LAST;
+  for (let row = ROWS.length - 1; row > I_ILLEGAL; row--) {
+    const { mask, match } = ROWS[row];
+    if (((index ^ indexBits(match)) & indexBits(mask)) === 0) head = nodeOf(row, head);
   }
+  return HEAD[index] = head;
 }
-build();
+
+/** The node of a row that goes on with another node. */
+function nodeOf(row: number, next: number): number {
+  let node = LAST + 1;
+  while (node < nodes && (ROW[node] !== row || NEXT[node] !== next)) node++;
+  if (node === nodes) {
+    ({ mask: MASK[node], match: MATCH[node] } = ROWS[row]);
+    ROW[node] = row;
+    NEXT[node] = next;
+    nodes++;
+  }
+  return node;
+}
 
 /** The id of an instruction word's row; 0 when it is illegal. */
 export function decode(insn: number): number {
-  let node = HEAD[(insn >>> 25) << 8 | (insn >>> 12 & 7) << 5 | (insn >>> 2 & 31)];
+  const index = (insn >>> 25) << 8 | (insn >>> 12 & 7) << 5 | (insn >>> 2 & 31);
+  let node = HEAD[index] || makeChain(index);
   while ((insn & MASK[node]) !== MATCH[node]) node = NEXT[node];
   return ROW[node];
 }

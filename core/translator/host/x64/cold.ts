@@ -27,6 +27,8 @@ const CODE = 6;
 /** An access by the mirror that faulted, or whose address is in no span that has one. */
 const MIRROR = 7;
 const MAX_COLD = 1024;
+/** Words that tell what one piece of cold code stores, at most. */
+const MOST_WORDS = 1024;
 
 /** An access by the mirror, as it was emitted. */
 export interface MirrorAccess {
@@ -61,7 +63,7 @@ export class ColdCode {
   readonly #disp = new Int32Array(MAX_COLD);
   readonly #instruction = new Int32Array(MAX_COLD);
   readonly #pcLo = new Int32Array(MAX_COLD);
-  readonly #stores = new Int32Array(1 << 16);
+  #stores = new Int32Array(4 * MOST_WORDS);
   #storesLength = 0;
 
   constructor(private readonly e: Emitter) {}
@@ -124,6 +126,7 @@ export class ColdCode {
   /** The jump at `from` leads to another block of the region, by way of `code`, which ends with a jump to it. */
   edge(from: number, code: () => void): void {
     const c = this.#add(EDGE, from);
+    this.#makeRoom();
     this.#first[c] = this.#storesLength;
     this.#end[c] = this.#storesLength = this.e.alloc.describeEdge(this.#stores, this.#storesLength);
     this.#code[c] = code;
@@ -135,8 +138,16 @@ export class ColdCode {
   }
 
   #describe(c: number): void {
+    this.#makeRoom();
     this.#first[c] = this.#storesLength;
     this.#end[c] = this.#storesLength = this.e.alloc.describe(this.#stores, this.#storesLength);
+  }
+
+  #makeRoom(): void {
+    if (this.#storesLength + MOST_WORDS <= this.#stores.length) return;
+    const larger = new Int32Array(2 * this.#stores.length);
+    larger.set(this.#stores);
+    this.#stores = larger;
   }
 
   /** Emits all of it. */

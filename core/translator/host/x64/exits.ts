@@ -21,6 +21,9 @@ const CHUNK = 1 << CHUNK_BITS;
 const MAX_SITE = 512;
 /** Words of a link: from block, code position, pc lo, next link to the same target, 1 if to careful code. */
 const LINK_WORDS = 5;
+/** log2 of the links in a chunk of them. */
+const LINK_CHUNK_BITS = 12;
+const LINK_CHUNK = 1 << LINK_CHUNK_BITS;
 
 /** Exit sites, links and cells of everything in code memory. */
 export class ExitTables {
@@ -28,7 +31,7 @@ export class ExitTables {
   readonly #sites: Uint16Array[] = [];
   #sitesEnd = 0;
   readonly #described = new Int32Array(2 * MAX_SITE);
-  #links: Int32Array = new Int32Array(LINK_WORDS << 14);
+  readonly #links: Int32Array[] = [];
   #linkCount = 0;
   readonly #cells: Int32Array;
   #cellCount = 0;
@@ -45,7 +48,7 @@ export class ExitTables {
   clear(): void {
     this.#sites.length = 0;
     this.#sitesEnd = 0;
-    this.#linkCount = 0;
+    this.#links.length = this.#linkCount = 0;
     this.#cells.fill(0);
     this.#cellCount = 0;
   }
@@ -139,45 +142,46 @@ export class ExitTables {
   // ---- links
 
   addLink(block: number, position: number, pcLo: number, careful: boolean): number {
-    const at = LINK_WORDS * this.#linkCount;
-    if (at === this.#links.length) {
-      const larger = new Int32Array(2 * at);
-      larger.set(this.#links);
-      this.#links = larger;
-    }
-    this.#links[at] = block;
-    this.#links[at + 1] = position;
-    this.#links[at + 2] = pcLo;
-    this.#links[at + 3] = -1;
-    this.#links[at + 4] = Number(careful);
-    return this.#linkCount++;
+    const link = this.#linkCount++;
+    const chunk = this.#links[link >> LINK_CHUNK_BITS] ??= new Int32Array(LINK_WORDS * LINK_CHUNK);
+    const at = LINK_WORDS * (link & (LINK_CHUNK - 1));
+    chunk[at] = block;
+    chunk[at + 1] = position;
+    chunk[at + 2] = pcLo;
+    chunk[at + 3] = -1;
+    chunk[at + 4] = Number(careful);
+    return link;
+  }
+
+  #link(link: number, word: number): number {
+    return this.#links[link >> LINK_CHUNK_BITS][LINK_WORDS * (link & (LINK_CHUNK - 1)) + word];
   }
 
   linkBlock(link: number): number {
-    return this.#links[LINK_WORDS * link];
+    return this.#link(link, 0);
   }
 
   linkPosition(link: number): number {
-    return this.#links[LINK_WORDS * link + 1];
+    return this.#link(link, 1);
   }
 
   /** Low half of the pc that a link leads to; the high half is its block's. */
   linkPcLo(link: number): number {
-    return this.#links[LINK_WORDS * link + 2];
+    return this.#link(link, 2);
   }
 
   /** Whether the link leads to the careful variant of its target. */
   linkCareful(link: number): boolean {
-    return this.#links[LINK_WORDS * link + 4] !== 0;
+    return this.#link(link, 4) !== 0;
   }
 
   /** The next link in the list of links to the same block. */
   linkNext(link: number): number {
-    return this.#links[LINK_WORDS * link + 3];
+    return this.#link(link, 3);
   }
 
   setLinkNext(link: number, next: number): void {
-    this.#links[LINK_WORDS * link + 3] = next;
+    this.#links[link >> LINK_CHUNK_BITS][LINK_WORDS * (link & (LINK_CHUNK - 1)) + 3] = next;
   }
 
   // ---- cells

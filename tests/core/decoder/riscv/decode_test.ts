@@ -81,6 +81,15 @@ Deno.test("decoding finds the first row that matches, for words that are nearly 
   }
 });
 
+Deno.test("every combination of opcode, funct3 and funct7 has its chain", () => {
+  const patterns = INSTRUCTIONS.map(([, bits]) => fixedBits(bits));
+  for (let index = 0; index < 1 << 15; index++) {
+    const word = index >> 8 << 25 | (index >> 5 & 7) << 12 | (index & 31) << 2 | 3;
+    const first = patterns.findIndex(({ mask, match }, i) => i > 0 && (word & mask) === match);
+    assertEquals(decode(word), Math.max(first, I_ILLEGAL), word.toString(16));
+  }
+});
+
 Deno.test("what is no instruction of ours is illegal", () => {
   const words = [
     0,
