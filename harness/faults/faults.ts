@@ -51,8 +51,8 @@ export interface FaultOptions {
 /** Faults kept in `all`; later ones are counted only. */
 const MAX_FAULTS = 200;
 const POLICIES: readonly FaultPolicy[] = ["fatal", "collect", "note", "ignore"];
-/** The kernel announces that it will start another one. */
-const KEXEC = /^(?:kexec_core: )?Starting new kernel$/;
+/** The kernel announces that it will start another one: by kexec, or to save what is left of it when it has panicked. */
+const KEXEC = /^(?:kexec_core: )?Starting (?:new kernel|crashdump kernel\.\.\.)$/;
 /** Lines that belong to the heading after them. */
 const LEAD = /^(?:-+\[ cut here \]-+|={20,})$/;
 
@@ -78,7 +78,6 @@ export class Faults {
   #clock: BootClock;
   #panicked = false;
   readonly #banners = new Set<string>();
-  readonly #headings = new Set<string>();
   #lead: LinePart[] = [];
   #armedNs = 0;
 
@@ -260,7 +259,7 @@ export class Faults {
     const { atNs } = this.#host.now();
     if (part.timeS === undefined) this.#clock.heard(atNs);
     else {
-      const age = this.#clock.judge(part.timeS, atNs);
+      const age = this.#clock.judge(part.text, part.timeS, atNs);
       if (age === "echo") return;
       if (age === "restart") this.#restarted(part);
     }
@@ -271,7 +270,7 @@ export class Faults {
 
   #read(part: LinePart, scanner: Scanner): void {
     const hit = scanner.scan(part.message);
-    const isNew = hit !== undefined && this.#isNew(hit, part);
+    const isNew = hit !== undefined && this.#isNew(hit);
     for (const report of this.#open) report.add(part);
     if (isNew) this.#openReport(hit, part);
     this.#lead = LEAD.test(part.message) ? [part] : [];
@@ -279,7 +278,7 @@ export class Faults {
   }
 
   /** Whether a heading is a fault that is not known yet. */
-  #isNew({ rule, match }: Hit, part: LinePart): boolean {
+  #isNew({ rule, match }: Hit): boolean {
     if (this.#classOf(rule) === "ignore") return false;
     if (rule.partOf.some((id) => this.#open.some((report) => report.hit.rule.id === id))) return false;
     // A kernel panics once; its end mark alone is a heading only where the first line was lost.
@@ -289,15 +288,13 @@ export class Faults {
       this.#banners.add(match[0]);
       return known;
     }
-    // Repeated within the clocks' disorder, time and all.
-    return part.timeS === undefined || !this.#headings.has(part.text);
+    return true;
   }
 
   #openReport(hit: Hit, part: LinePart): void {
     const { rule } = hit;
     const known = this.#classOf(rule);
     if (known === "ignore") return;
-    if (this.#headings.size < MAX_FAULTS) this.#headings.add(part.text);
     if (rule.family === "panic" && rule.class === "fatal" || rule.id === "stack-overflow") {
       this.#panicked = true;
     }
@@ -347,7 +344,7 @@ export class Faults {
   /** A kernel was told to be new only after some of its records. */
   #restarted(part: LinePart): void {
     this.#begin();
-    this.#clock.judge(part.timeS!, this.#host.now().atNs);
+    this.#clock.judge(part.text, part.timeS!, this.#host.now().atNs);
     this.event("second-kernel", `its times start over at ${part.text}`);
   }
 
@@ -356,7 +353,6 @@ export class Faults {
     this.#clock = new BootClock(this.#host.now().atNs);
     this.#panicked = false;
     this.#banners.clear();
-    this.#headings.clear();
   }
 
   #endExpectation(expectation: Expectation): void {

@@ -33,6 +33,9 @@
  *
  *     <e> oh\n <y>
  *
+ * A command of plain words comes as such, `p 4fe012 uname -r`, and the runner runs it without another shell
+ * (`plain_command.ts`).
+ *
  * The next command begins with stderr, which spares a change. Where other processes may have printed since the
  * last command, it begins differently: the server lets both pumps run, sends marks a and b through the pipes
  * (what comes before them is somebody else's) and then has stdout follow, <o>.
@@ -47,6 +50,7 @@
  * gets new ones, and what those processes print later is discarded.
  */
 import { MARK_BYTE, NONCE_LENGTH, PREFIX_LENGTH } from "./frames.ts";
+import { plainWords } from "./plain_command.ts";
 import { quote } from "./quoting.ts";
 
 /** Letters of marks. */
@@ -177,6 +181,9 @@ export function serverCode(
     `n(){ kill -CONT $o $e;m ${MARK.stdoutBegins} >&4;m ${MARK.stderrBegins} >&5`,
     `kill -STOP $e;m ${MARK.stdoutFollows} >&3;}`,
     `r(){ b $1&&{ (sh -c "$2" ${PLAIN};f $?)& y=$!;};}`,
+    // The same for plain words: without a shell of their own, unless it is to say that there is no such command.
+    `w(){ (if command -v $1;then "$@" ${PLAIN};else sh -c "$*" ${PLAIN};fi;f $?)& y=$!;}`,
+    `p(){ b $1&&{ shift;w "$@";};}`,
     `o(){ kill -STOP $e;m ${MARK.stdoutFollows} >&3;kill -CONT $o;}`,
     `e(){ kill -STOP $o;m ${MARK.stderrFollows} >&3;kill -CONT $e;}`,
     // How the runner is: gone (jobs lets the shell notice that), or stopped.
@@ -212,7 +219,11 @@ export interface Job {
 export function jobCode(nonce: string, anew: boolean, { command, env, cwd, stdinPieces }: Job): string {
   const script = quote(command, "A command");
   const names = Object.entries(env);
-  if (!anew && names.length === 0 && cwd === undefined && stdinPieces === 0) return `r ${nonce} ${script}\n`;
+  if (names.length === 0 && cwd === undefined && stdinPieces === 0) {
+    const words = plainWords(command)?.join(" ");
+    if (words !== undefined) return anew ? `b ${nonce}&&{ n;w ${words};}\n` : `p ${nonce} ${words}\n`;
+    if (!anew) return `r ${nonce} ${script}\n`;
+  }
   const settings = names.map(([name, value]) => `${name}=${quote(value, `The variable ${name}`)} `).join("");
   const run = stdinPieces > 0
     ? `i ${stdinPieces}|${settings}sh -c ${script} ${REDIRECTIONS};f $?`

@@ -265,7 +265,7 @@ export class Mmu {
     s[TOUCHED + 2 * (3 * index + kind) + (chunk >> 5)] |= 1 << chunk;
     if (this.#level > 0) {
       const all = this.#level > 2 ? -1 : 0; // larger than a region
-      const region = (lo >>> 30 | hi << 2) & 63;
+      const region = superpageRegion(lo, hi);
       s[S_SUPERPAGES >> 2] |= all | (region < 32 ? 1 << region : 0);
       s[(S_SUPERPAGES >> 2) + 1] |= all | (region < 32 ? 0 : 1 << region);
     }
@@ -289,7 +289,7 @@ export class Mmu {
   /** Forgets the translations of the page (or superpage) that holds a virtual address, in every MMU index. */
   flushPage(lo: number, hi: number): void {
     const s = this.#state;
-    const region = (lo >>> 30 | hi << 2) & 63;
+    const region = superpageRegion(lo, hi);
     if (s[(S_SUPERPAGES >> 2) + (region >> 5)] >>> (region & 31) & 1) return this.flushAll();
     for (let table = 0; table < 3 * MMU_INDEXES; table++) {
       const entry = entryOf(lo, STATE_TLB + table * TLB_TABLE_BYTES);
@@ -387,6 +387,14 @@ export class Mmu {
     }
     this.pageLo = TLB_INVALID;
   }
+}
+
+/**
+ * Which of 64 regions a virtual address is in: 32 for each half, of every 32nd GiB. A kernel maps all of RAM with
+ * superpages in its half; programs' pages in the other, which are flushed one by one, must not share their regions.
+ */
+function superpageRegion(lo: number, hi: number): number {
+  return (lo >>> 30 | hi << 2) & 31 | hi >>> 26 & 32;
 }
 
 function chunkStart(table: number, chunk: number): number {

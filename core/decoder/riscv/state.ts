@@ -70,9 +70,9 @@ export const S_CYCLE_BASE = slot();
 /** minstret minus the clock's instructions (minstret itself while mcountinhibit.IR is set). */
 export const S_INSTRET_BASE = slot();
 /**
- * Bit `(va >> 30) & 63` is set by every TLB fill from a superpage, until the next flush of everything (all
- * bits where the superpage is larger than 1 GiB). SFENCE.VMA of one address in such a region flushes
- * everything, since the superpage's translation is spread over many entries.
+ * The bit of its region (`superpageRegion` in `mmu.ts`) is set by every TLB fill from a superpage, until the next
+ * flush of everything (all bits where the superpage is larger than 1 GiB). SFENCE.VMA of one address in such a region
+ * flushes everything, since the superpage's translation is spread over many entries.
  */
 export const S_SUPERPAGES = slot();
 /** First free slot. */

@@ -264,7 +264,7 @@ class Walker {
     const { ir } = this;
     const small = ir.newLabel();
     ir.gotoIf(COND_EQ, ir.bin(OP_AND64, found, ir.const(SUPERPAGE)), ir.const(0), small);
-    const region = ir.bin(OP_SHL64, ir.const(1), ir.bin(OP_SHR64, ir.get(VIRTUAL), ir.const(30)));
+    const region = ir.bin(OP_SHL64, ir.const(1), superpageRegion(ir, ir.get(VIRTUAL)));
     const huge = ir.bin(OP_AND64, found, ir.const(HUGE));
     const bits = ir.select(COND_NE, huge, ir.const(0), ir.const(-1), region);
     ir.set(S_SUPERPAGES, ir.bin(OP_OR64, ir.get(S_SUPERPAGES), bits));
@@ -314,4 +314,10 @@ class Walker {
   #mask(bits: number): readonly [number, number] {
     return bits >= 32 ? [-1, (1 << (bits - 32)) - 1] : [(1 << bits) - 1, 0];
   }
+}
+
+/** The number of a virtual address's bit in S_SUPERPAGES, as `Mmu` has it. */
+export function superpageRegion(ir: Ir, virtual: Value): Value {
+  const low = ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(30)), ir.const(31));
+  return ir.bin(OP_OR64, low, ir.bin(OP_AND64, ir.bin(OP_SHR64, virtual, ir.const(58)), ir.const(32)));
 }

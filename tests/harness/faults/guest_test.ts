@@ -61,6 +61,21 @@ linux(
   },
 );
 
+linux("Debian: an expected oops counts once, however often dmesg shows it", async () => {
+  await using vm = await bootDebian();
+  await vm.console.waitFor(/# $/);
+  const { address } = vm.kernel.symbol("sysrq_handle_loglevel");
+  vm.memory.write(address, new Uint8Array([0x03, 0x35, 0x00, 0x00])); // ld a0, 0(zero)
+  {
+    using _ = vm.faults.expect("null-dereference");
+    await shell(vm, "(echo 1 >/proc/sysrq-trigger)");
+  }
+  await shell(vm, "dmesg | tail -n 20; dmesg | tail -n 5; dmesg >/log; dmesg");
+  await shell(vm, 'while read -r line; do echo "Nov 29 05:52:03 host kernel: $line"; done </log');
+  await shell(vm, "sleep 100; cat /log; echo '<2>sample: later' >/dev/kmsg; tail -n 30 /log");
+  assertEquals(vm.faults.all.map(({ rule, expected }) => [rule, expected]), [["null-dereference", true]]);
+});
+
 linux("Debian: sysrq's crash, an expected one, ends nothing", async () => {
   await using vm = await bootDebian();
   await vm.console.waitFor(/# $/);

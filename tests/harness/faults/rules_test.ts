@@ -82,6 +82,24 @@ for (const [name, fixtures] of Map.groupBy(LOG_FIXTURES, ({ arch, family }) => `
   });
 }
 
+Deno.test("a report that dmesg, its end or a log file shows again is one fault", () => {
+  for (const { rules, title, log } of LOG_FIXTURES) {
+    const prefixed = log.split("\n").filter((line) => splitLine(line)[0].timeS !== undefined);
+    if (rules.length === 0 || prefixed.length === 0) continue;
+    const watch = new Watch().boot().print(log);
+    watch.faults.settle();
+    const before = watch.faults.all.map(({ rule }) => rule);
+    // The whole, its end, and with the prefixes of a file that syslogd writes.
+    for (const from of [0, 1, 2, prefixed.length >> 1, prefixed.length - 1]) {
+      for (const by of ["", "Nov 29 03:07:01 host kernel: "]) {
+        watch.print(["~ # dmesg", ...prefixed.slice(from).map((line) => `${by}${line}`), "~ # "].join("\n"));
+        watch.silence().faults.settle();
+        assertEquals(watch.faults.all.map(({ rule }) => rule), before, `${title}, from line ${from} ${by}`);
+      }
+    }
+  }
+});
+
 /** All from the heading on, and nothing before it but the line that frames it. */
 function assertWhole(report: string, log: string, rule: string): void {
   const lines = log.split("\n");

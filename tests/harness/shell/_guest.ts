@@ -64,3 +64,55 @@ export function noise(length: number, seed = 1): Uint8Array<ArrayBuffer> {
 
 /** Every byte value, in order. */
 export const ALL_BYTES: Uint8Array<ArrayBuffer> = Uint8Array.from({ length: 256 }, (_, i) => i);
+
+/** Commands that are plain words, most of them; what may become of them if they are run without a shell. */
+const PLAIN = [
+  ...[
+    "true",
+    "false",
+    "pwd",
+    "echo -n one two",
+    "echo -e a+b",
+    "uname -m",
+    "ls /proc/sys",
+    "cat /none",
+    "ls -Q",
+  ],
+  ...["nosuch", "nosuch with arguments", "exit 3", "if", "done", "set", "kill", "test a b c d", "type true"],
+  ...[
+    "m x",
+    "r",
+    "w",
+    "f 1",
+    "z",
+    "command -v true",
+    "readlink /proc/self/fd/0",
+    "sleep -x",
+    "umask",
+    "jobs",
+  ],
+  ...[
+    "env",
+    "cat /proc/self/limits",
+    "grep SigBlk /proc/self/status",
+    "true --help",
+    "nosuch/path",
+    "export",
+  ],
+];
+
+/** Whether what is run without a shell of its own does what it would do in one. */
+export async function assertPlainIsAsInShell({ shell }: Vm): Promise<void> {
+  const outcome = async (command: string) => {
+    const { code, stdout, stderr } = await shell.tryRun(command);
+    // Variables that tell of the shell that tells them.
+    return {
+      code,
+      stdout: stdout.replace(/^(?:export )?(_|SHLVL|PPID|BASH_EXECUTION_STRING)=.*\n/gm, ""),
+      stderr,
+    };
+  };
+  for (const command of PLAIN) {
+    assertEquals(await outcome(command), await outcome(`sh -c '${command}'`), command);
+  }
+}

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { debianGuest } from "../../../fixtures/debian.ts";
 import { guest, ShellError, type Vm, WaitError } from "../../../mod.ts";
-import { ALL_BYTES, atPrompt, linux, noise, stepsWith } from "./_guest.ts";
+import { ALL_BYTES, assertPlainIsAsInShell, atPrompt, linux, noise, stepsWith } from "./_guest.ts";
 
 const initrd = debianGuest("riscv64")?.userlandInitrd;
 
@@ -71,6 +71,8 @@ for (const row of ROWS) {
       assertEquals((await shell.run("stat -c %a /tmp/*file*")).stdout, "750\n");
       await assertRejects(() => shell.readFile("/tmp/none"), ShellError, "No such file");
     });
+
+    await step("a plain command does what it does in a shell", () => assertPlainIsAsInShell(vm));
 
     await step("environment and working folder", async () => {
       const A = 'it\'s "one" $value \\\nof two lines ü!';

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { guest, InputError, ShellError } from "../../../mod.ts";
-import { ALL_BYTES, atPrompt, linux, noise } from "./_guest.ts";
+import { ALL_BYTES, assertPlainIsAsInShell, atPrompt, linux, noise } from "./_guest.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -104,6 +104,18 @@ linux("the shell runs commands beside the console", async (t) => {
     await assertRejects(() => shell.run("echo \0"), InputError, "holds a NUL");
     assertEquals((await shell.tryRun("if ; then '")).code, 2);
     assertEquals((await shell.run("")).stdout, "");
+  });
+
+  await step("a plain command does what it does in a shell", () => assertPlainIsAsInShell(vm));
+
+  await step("a plain command costs one process", async () => {
+    const lastProcess = async () => Number((await shell.run("cut -d\\  -f5 /proc/loadavg")).stdout);
+    const before = await lastProcess(), reading = await lastProcess() - before;
+    const last = await lastProcess();
+    await shell.run("true");
+    assertEquals(await lastProcess() - last, reading + 1);
+    await shell.run("uname");
+    assertEquals(await lastProcess() - last, 2 * reading + 3, "a builtin takes one, a program two");
   });
 
   await step("commands have no terminal", async () => {

@@ -31,6 +31,7 @@ import {
   TLB_TABLE_BYTES,
 } from "../../../translator/layout.ts";
 import { rs1 } from "../decode.ts";
+import { superpageRegion } from "../walker.ts";
 import {
   MMU_MACHINE,
   MMU_SUPERVISOR,
@@ -125,7 +126,7 @@ function sfenceVma(t: Translation, insn: number): void {
     ir.interpretIf(COND_NE, ir.bin(OP_AND64, ir.get(S_MSTATUS), ir.const(MSTATUS_TVM)), zero);
   }
   const virtual = t.x(rs1(insn));
-  const region = ir.bin(OP_SHR64, ir.get(S_SUPERPAGES), ir.bin(OP_SHR64, virtual, ir.const(30)));
+  const region = ir.bin(OP_SHR64, ir.get(S_SUPERPAGES), superpageRegion(ir, virtual));
   ir.interpretIf(COND_NE, ir.bin(OP_AND64, region, ir.const(1)), zero);
   const epochAddress = ir.emit(OP_STATE_ADDRESS, 0, 0, 0, 0, STATE_EPOCH_CONTEXT);
   let epoch = ir.hostLoad(4, false, epochAddress, 0);

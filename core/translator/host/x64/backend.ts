@@ -4,16 +4,16 @@ import type { GuestRam } from "../../../memory.ts";
 import type { Backend, CodeMemory } from "../../backend.ts";
 import { Ir } from "../../ir.ts";
 import { MMU_INDEXES, TLB_FETCH, TLB_LOAD, TLB_STORE } from "../../layout.ts";
+import { BLOCK_TABLE_BYTES, BlockTable, blockTag } from "./block_table.ts";
 import { Assembler } from "./assembler.ts";
 import { Emitter } from "./emitter.ts";
 import { ExitTables } from "./exits.ts";
 import { FAULT_TABLE_BYTES, FaultTable } from "./fault_table.ts";
 import { Region } from "./region.ts";
-import { BLOCK_TABLE_BITS, BLOCK_TABLE_ENTRY_BYTES, blockTableIndex, MXCSR_DEFAULT, Stubs } from "./stubs.ts";
+import { MXCSR_DEFAULT, Stubs } from "./stubs.ts";
 
 /** A block's code never exceeds this many bytes: two copies of a trace that stores every register at every exit. */
 const MAX_BLOCK_BYTES = 1 << 19;
-const ENTRY_WORDS = BLOCK_TABLE_ENTRY_BYTES >> 2;
 /** Bytes for the walkers' addresses and, from FLAGS_TABLE on, the table of FP flags. */
 const WALKERS_BYTES = 4096;
 const FLAGS_TABLE = 64;
@@ -27,7 +27,7 @@ export class X64Backend implements Backend {
   readonly #emitter: Emitter;
   readonly #stubEmitter: Emitter;
   readonly #stubIr = new Ir();
-  readonly #table: Int32Array;
+  readonly #table: BlockTable;
   readonly #faults: FaultTable;
   /** Host address of the fault table, for STATE_FAULT_TABLE. */
   readonly faultTable: number;
@@ -38,12 +38,11 @@ export class X64Backend implements Backend {
 
   constructor(memory: CodeMemory, readonly ir: Ir) {
     const { code, data } = memory;
-    const tableBytes = BLOCK_TABLE_ENTRY_BYTES << BLOCK_TABLE_BITS;
     this.#codeSize = code.buffer.byteLength;
     this.#asm = new Assembler(new Uint8Array(code.buffer), code.address);
     this.#walkers = new Int32Array(data.buffer, 0, WALKERS_BYTES >> 2);
-    this.#table = new Int32Array(data.buffer, WALKERS_BYTES, tableBytes >> 2);
-    const faultsAt = WALKERS_BYTES + tableBytes, cellsAt = faultsAt + FAULT_TABLE_BYTES;
+    this.#table = new BlockTable(new Int32Array(data.buffer, WALKERS_BYTES, BLOCK_TABLE_BYTES >> 2));
+    const faultsAt = WALKERS_BYTES + BLOCK_TABLE_BYTES, cellsAt = faultsAt + FAULT_TABLE_BYTES;
     this.#faults = new FaultTable(new Int32Array(data.buffer, faultsAt, FAULT_TABLE_BYTES >> 2));
     this.faultTable = data.address + faultsAt;
     this.exits = new ExitTables(new Int32Array(data.buffer, cellsAt), data.address + cellsAt);
@@ -123,26 +122,15 @@ export class X64Backend implements Backend {
   }
 
   publish(pcLo: number, pcHi: number, ramPage: number, context: number, code: number): void {
-    const at = blockTableIndex(pcLo) * ENTRY_WORDS;
-    const table = this.#table;
-    if (table[at + 3] !== 0 && table[at + 4] !== code) table.copyWithin(at ^ ENTRY_WORDS, at, at + 5);
-    table[at] = pcLo;
-    table[at + 1] = pcHi;
-    table[at + 2] = ramPage;
-    table[at + 3] = context + 1;
-    table[at + 4] = code;
+    this.#table.publish(pcLo, pcHi, blockTag(ramPage, context), code);
   }
 
   retract(pcLo: number, pcHi: number, code: number): void {
-    const first = blockTableIndex(pcLo) * ENTRY_WORDS;
-    const table = this.#table;
-    for (const at of [first, first ^ ENTRY_WORDS]) {
-      if (table[at] === pcLo && table[at + 1] === pcHi && table[at + 4] === code) table[at + 3] = 0;
-    }
+    this.#table.retract(pcLo, pcHi, code);
   }
 
   clear(): void {
-    this.#table.fill(0);
+    this.#table.clear();
     this.exits.clear();
     this.#faults.clear();
     this.#forgetWalkers();

@@ -27,6 +27,7 @@ import {
   TLB_OFFSET_MASK,
   tlbTable,
 } from "../../layout.ts";
+import { BLOCK_ENTRY_BYTES, BLOCK_SET_SHIFT, BLOCK_SETS_BITS, BLOCK_WAYS } from "./block_table.ts";
 import { takeBudgetBack } from "./streams.ts";
 import { EXIT_BUDGET, EXIT_LEAVE, EXIT_LINK, EXIT_LOOKUP, EXIT_MIRROR, EXIT_SITE } from "../../backend.ts";
 import {
@@ -63,16 +64,6 @@ import {
 
 /** MXCSR after reset: round to nearest, all exceptions masked, no flags (Intel SDM vol. 1, 10.2.3). */
 export const MXCSR_DEFAULT = 0x1f80;
-
-/** log2 of the number of entries in the table of blocks that the lookup stub searches. */
-export const BLOCK_TABLE_BITS = 16;
-/** Bytes per entry: pc (8), RAM page (4), context + 1 (4; 0: empty), code address (4), unused (12). */
-export const BLOCK_TABLE_ENTRY_BYTES = 32;
-
-/** Index of a pc in the block table. A block is there, or in the other entry of that pair (index ^ 1). */
-export function blockTableIndex(pcLo: number): number {
-  return ((pcLo >>> 1) ^ (pcLo >>> 13)) & ((1 << BLOCK_TABLE_BITS) - 1);
-}
 
 const at = (offset: number): number => offset - STATE_BIAS;
 const dump = (register: number): number => at(STATE_REGISTER_DUMP + 8 * register);
@@ -277,25 +268,23 @@ export class Stubs {
     asm.movRR(0, RCX, RAX);
     asm.shiftImm(SHIFT_SHR, 0, RCX, 13);
     asm.alu(ALU_XOR, 0, RDX, RCX);
-    asm.aluImm(ALU_AND, 0, RDX, (1 << BLOCK_TABLE_BITS) - 1);
-    asm.shiftImm(SHIFT_SHL, 0, RDX, 5);
+    asm.aluImm(ALU_AND, 0, RDX, (1 << BLOCK_SETS_BITS) - 1);
+    asm.shiftImm(SHIFT_SHL, 0, RDX, BLOCK_SET_SHIFT);
+    asm.shiftImm(SHIFT_SHL, 0, RDI, 8);
     asm.extend(1, false, RCX, RBX);
-    asm.aluImm(ALU_ADD, 0, RCX, 1);
-    const misses: number[] = [];
-    let first = 0;
-    for (const way of [0, 1]) {
+    asm.leaIndex(0, RDI, RDI, RCX, 1);
+    const hits: number[] = [], misses: number[] = [];
+    for (let way = 0; way < BLOCK_WAYS; way++) {
       for (const miss of misses.splice(0)) asm.bind(miss);
-      if (way === 1) asm.aluImm(ALU_XOR, 0, RDX, BLOCK_TABLE_ENTRY_BYTES);
+      if (way > 0) asm.aluImm(ALU_ADD, 0, RDX, BLOCK_ENTRY_BYTES);
       asm.aluMem(ALU_CMP, 1, RAX, RDX, this.blockTable);
       misses.push(asm.jcc(CC_NE));
       asm.aluMem(ALU_CMP, 0, RDI, RDX, this.blockTable + 8);
-      misses.push(asm.jcc(CC_NE));
-      asm.aluMem(ALU_CMP, 0, RCX, RDX, this.blockTable + 12);
-      if (way === 0) first = asm.jcc(CC_E);
-      misses.push(asm.jcc(CC_NE));
+      if (way < BLOCK_WAYS - 1) hits.push(asm.jcc(CC_E));
+      else misses.push(asm.jcc(CC_NE));
     }
-    asm.bind(first);
-    asm.load(0, RDX, RDX, this.blockTable + 16);
+    for (const hit of hits) asm.bind(hit);
+    asm.load(0, RDX, RDX, this.blockTable + 12);
     const done = asm.jmp();
 
     asm.bind(walk);

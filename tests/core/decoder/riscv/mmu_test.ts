@@ -259,6 +259,18 @@ Deno.test("SFENCE.VMA of one address in a superpage forgets all of it", () => {
   assertNotEquals(access(f, lw(A1, A0), 0x4008_1000n), undefined);
 });
 
+Deno.test("SFENCE.VMA of a program's page forgets no superpage of the kernel's half", () => {
+  const f = mapped();
+  const kernel = -(2n ** 38n); // as far above the half's beginning as the program's page is above its own
+  f.map(BigInt.asUintN(64, kernel), RAM, V | R | A | D, 1);
+  f.map(0x1000n, DATA, V | R | A | D);
+  access(f, lw(A1, A0), BigInt.asUintN(64, kernel + 0x8_0000n));
+  access(f, lw(A1, A0), 0x1000n);
+  access(f, sfenceVma(A0), 0x1000n);
+  assertEquals(entry(f, TLB_LOAD, MMU_SUPERVISOR, 0x1000), TLB_INVALID);
+  assertEquals(entry(f, TLB_LOAD, MMU_SUPERVISOR, 0x8_0000), 0x8_0000);
+});
+
 Deno.test("switching translation on or off takes effect with the next instruction", () => {
   const f = newHart(PRIV_S);
   f.hart.setRegister("medeleg", 0xffffn);
