@@ -58,7 +58,7 @@ const SAMPLE_DUE = 500;
 /** Samples are this many times as rare in what is no program's code. */
 const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
-const RAREST_SAMPLES = 8;
+const RAREST_SAMPLES = 32;
 
 /** Every so many translations one is timed: where system calls are dear, reading the clock takes as long as half of one. */
 const TIMED_EVERY = 32;
