@@ -243,6 +243,7 @@ export class HotCode {
     if (this.#seen.countOutside(page.hot) > UNCOVERED * this.#seen.instructions) {
       this.#translateHot(vcpu, block);
     }
+    this.#mirrorLearned();
   }
 
   /** Interprets an instruction; returns whether execution goes on from there as it would have by itself. */
