@@ -60,6 +60,31 @@ const WRITES = new Program(RAM + 0x200)
   .add("xor", { rd: T, rs1: T, rs2: MASK })
   .branch("jal", {}, "loop");
 
+/** Copies words byte by byte, and reads each as a word at once. */
+const BYTES = new Program(RAM + 0x200)
+  .label("loop")
+  .add("addi", { rd: INDEX, rs1: INDEX, imm: 8 })
+  .add("and", { rd: INDEX, rs1: INDEX, rs2: MASK })
+  .add("add", { rd: T, rs1: TABLE, rs2: INDEX })
+  .add("ld", { rd: T, rs1: T })
+  .add("lbu", { rd: 20, rs1: T })
+  .add("lb", { rd: 21, rs1: T, imm: 1 })
+  .add("ld", { rd: 22, rs1: T, imm: 2 })
+  .add("xor", { rd: 23, rs1: SUM, rs2: INDEX })
+  .add("sb", { rs1: T, rs2: 21, imm: 9 })
+  .add("sb", { rs1: T, rs2: 22, imm: 10 })
+  .add("sb", { rs1: T, rs2: 20, imm: 8 })
+  .add("sb", { rs1: T, rs2: 23, imm: 11 })
+  .add("lw", { rd: U, rs1: T, imm: 8 })
+  .add("sb", { rs1: T, rs2: U, imm: 15 })
+  .add("sb", { rs1: T, rs2: 0, imm: 14 })
+  .add("sb", { rs1: T, rs2: 21, imm: 13 })
+  .add("sb", { rs1: T, rs2: 21, imm: 12 })
+  .add("lw", { rd: V, rs1: T, imm: 12 })
+  .add("add", { rd: SUM, rs1: SUM, rs2: U })
+  .add("add", { rd: SUM, rs1: SUM, rs2: V })
+  .branch("jal", {}, "loop");
+
 async function machine(
   engine: "dbt" | "interpreter",
   addresses: readonly bigint[],
@@ -111,6 +136,14 @@ test("a program's hot code reaches its data by the mirror", async () => {
 test("the mirror shows what is written but never read", async () => {
   const { mirrorFaults, mirrorPages } = await lockstep([], WRITES);
   if (mirrorPages !== undefined) assert(mirrorPages >= 2 && mirrorFaults < 5, `${mirrorFaults} faults`);
+});
+
+test("the bytes of a word are stored as they would be one by one, also where pages end", async () => {
+  const { exitsException } = await lockstep(addresses([]), BYTES);
+  assertEquals(exitsException, 0);
+  const end = RAM + RAM_BYTES;
+  const pageEnds = [DATA + 0x2ff6, DATA + 0x2ff5, DATA + 0x3ff4, DATA + 0x3ff7, DATA + 0x3ff0, DATA + 0x2ff1];
+  await lockstep(addresses([...pageEnds, end - 16, end - 11, end - 10, end - 9, SPAN - 10, -10, 0]), BYTES);
 });
 
 test("addresses at the edges of the mirror's spans reach nothing but what the guest may reach", async () => {

@@ -410,6 +410,14 @@ export class Assembler {
     this.byte(0x99);
   }
 
+  /** Copies a register's low byte; the others of `dst` stay. */
+  movLowByte(dst: number, src: number): void {
+    const rex = 0x40 | ((src >> 1) & 4) | (dst >> 3);
+    if (rex !== 0x40 || src >= 4 || dst >= 4) this.byte(rex);
+    this.byte(0x88);
+    this.byte(0xc0 | ((src & 7) << 3) | (dst & 7));
+  }
+
   /** movzx / movsx / movsxd from a register of 1, 2 or 4 bytes into a 64-bit one. */
   extend(size: number, signed: boolean, dst: number, src: number): void {
     if (size === 4) {

@@ -19,6 +19,7 @@ import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
 import { ColdCode } from "./cold.ts";
 import { registerControl } from "./control.ts";
+import { JoinedStores } from "./joined_stores.ts";
 import { Groups, keepsRcx, setsAddend } from "./groups.ts";
 import type { FaultTable } from "./fault_table.ts";
 import { MirrorChecks } from "./mirror_checks.ts";
@@ -53,6 +54,7 @@ export class Emitter {
   /** Whether accesses are made by the mirror, where it is known what they reach: see `memory.ts`. */
   mirrored = false;
   readonly mirrorChecks: MirrorChecks;
+  readonly joined: JoinedStores;
   readonly groups: Groups;
   readonly cold: ColdCode = new ColdCode(this);
   /** Whose addend rcx holds: a group's, or what memory.ts has numbers for; -1: nobody's. */
@@ -78,6 +80,7 @@ export class Emitter {
     this.alloc = new Allocator(ir, asm);
     this.groups = new Groups(ir);
     this.mirrorChecks = new MirrorChecks(ir);
+    this.joined = new JoinedStores(ir);
     this.streams = new Streams(ir);
   }
 
@@ -117,7 +120,10 @@ export class Emitter {
   #emitBody(last: number, effort: number): void {
     const { ir, asm, alloc, pcLo, pcHi } = this;
     const loops = ir.op[last] === OP_JUMP && ir.lo[last] === pcLo && ir.hi[last] === pcHi;
-    if (this.mirrored) this.mirrorChecks.find();
+    if (this.mirrored) {
+      this.mirrorChecks.find();
+      this.joined.find(this.mirrorChecks);
+    } else this.joined.clear();
     if (loops && (effort & EMIT_HOT) !== 0 && !this.#region && this.streams.find()) {
       this.groups.clear();
       this.#emitStreams(last);

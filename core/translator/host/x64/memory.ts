@@ -27,7 +27,7 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../layout.ts";
-import { ALU_ADD, ALU_AND, ALU_CMP, SHIFT_SHR } from "./assembler.ts";
+import { ALU_ADD, ALU_AND, ALU_CMP, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
 import { XMM } from "./stores.ts";
 import type { Emitter } from "./emitter.ts";
 import { tableKind } from "./groups.ts";
@@ -87,8 +87,17 @@ const FIRST_STREAM = 2000;
  *     op   [rcx + base + disp]
  *
  * Displacements are smaller than the guards around the mirror, so that the base's place decides.
+ *
+ * @param register Of the value, as `access` has it.
+ * @param bytes Stores that op i makes at once: see joined_stores.ts.
  */
-function mirrored(e: Emitter, i: number, base: number, register: number): void {
+function mirrored(
+  e: Emitter,
+  i: number,
+  base: number,
+  register: number,
+  bytes: readonly number[] = [],
+): void {
   const { asm } = e;
   const far = e.reach === ir.REACHES_FAR;
   const check = e.mirrorChecks.of[i];
@@ -102,9 +111,24 @@ function mirrored(e: Emitter, i: number, base: number, register: number): void {
     } else asm.aluMem(ALU_CMP, 1, base, STATE, STATE_NEAR_SIZE - STATE_BIAS);
     outside = asm.jcc(CC_AE);
   }
+  if (bytes.length > 0) composeBytes(e, bytes);
   const at = asm.pos;
-  accessAt(e, i, base, register);
+  if (bytes.length > 0) asm.storeSized(bytes.length, RCX, base, e.ir.lo[bytes[0]], RAX);
+  else accessAt(e, i, base, register);
   e.cold.mirror(i, { outside, at, base, register, leads: check === LEADS, addend: e.addendOf });
+}
+
+/** Emits rax = the number whose bytes are stored by some ops, the lowest first. All are in registers. */
+function composeBytes(e: Emitter, bytes: readonly number[]): void {
+  const { alloc, asm, ir } = e;
+  for (let k = bytes.length - 1; k >= 0; k--) {
+    const register = alloc.use(ir.b[bytes[k]]);
+    if (k === bytes.length - 1) asm.extend(1, false, RAX, register);
+    else {
+      asm.shiftImm(SHIFT_SHL, 0, RAX, 8);
+      asm.movLowByte(RAX, register);
+    }
+  }
 }
 
 /** Loads rcx with what to add to addresses in a span, unless it holds that. */
@@ -162,8 +186,14 @@ function load(e: Emitter, i: number): void {
 }
 
 function store(e: Emitter, i: number): void {
+  if (e.joined.isMade(i)) return;
   const value = e.ir.b[i];
   const base = e.alloc.use(e.ir.a[i]);
+  const bytes = e.joined.bytesOf(i);
+  if (bytes !== undefined) {
+    for (const byte of bytes) e.alloc.use(e.ir.b[byte]);
+    return mirrored(e, i, base, e.alloc.use(value), bytes);
+  }
   access(e, i, TLB_STORE, base, e.ir.isConst32(value) ? -1 : e.alloc.use(value));
 }
 
