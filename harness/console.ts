@@ -101,6 +101,7 @@ const REAL_QUIET_NS = 500_000_000;
 /** Longest line told to {@linkcode ConsoleHost.line}; of a longer one, the end. */
 const MAX_LINE = 8192;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const OUTPUT_CHUNK = 16384;
 
 /** One serial line. */
@@ -391,7 +392,9 @@ export class Console {
   #endLine(): void {
     const end = this.#transcript.units;
     const { text, start } = this.#transcript.since(Math.max(this.#lineStart, end - MAX_LINE), 0);
-    const line = text.slice(start).replace(/\r*\n$/, "");
+    let length = text.length - 1;
+    while (length > start && text.charCodeAt(length - 1) === CARRIAGE_RETURN) length--;
+    const line = text.slice(start, length);
     const reader = this.#reader;
     if (reader) {
       const consumed = Math.max(0, this.#cursor - Math.max(this.#lineStart, end - MAX_LINE));

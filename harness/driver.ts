@@ -40,8 +40,11 @@ export interface Debugger {
 /** Reboots after which `onReset: "reboot"` takes the guest to be resetting in a loop. */
 export const MAX_REBOOTS = 16;
 
-/** Milliseconds between two turns of the event loop. */
-const SLICE_MS = 16;
+/**
+ * Milliseconds between two turns of the event loop. A turn costs some tenth of one: whatever it touches the guest has
+ * driven out of the processor's caches.
+ */
+const SLICE_MS = 32;
 /** The same for engines that must stop every vCPU for it, which costs the guest what its processor has cached. */
 const PARALLEL_SLICE_MS = 50;
 /** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */

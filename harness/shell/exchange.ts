@@ -81,9 +81,9 @@ export class Exchange {
     return this.stdout.sink.overflowed || this.stderr.sink.overflowed;
   }
 
-  /** The stream that follows now. */
+  /** The stream that follows now; undefined while that is not known, or a change is under way. */
   get current(): StreamName | undefined {
-    return this.#current;
+    return this.#changing ? undefined : this.#current;
   }
 
   /** Takes a byte that is no mark. */

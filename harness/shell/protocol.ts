@@ -128,20 +128,23 @@ export function nonceOf(seed: string): string {
   return sessionName(seed, NONCE_LENGTH);
 }
 
+// Variables of the shells in the guest begin with "bw": of what the console's shell has exported, commands get what it
+// is worth there, and a nonce in a variable of such a name would be told to all.
+
 const MARK_ESCAPE = `\\0${MARK_BYTE.toString(8)}`;
 
 /** The line to type at a prompt of the console. */
 export function launcher(device: LineDevice, prefix: string, nonce: string): string {
   const { name, numbers: [major, minor] } = device;
   const keeper = [
-    `T=/dev/${name};`,
-    `[ -c $T ]||{ IFS=: read a b </sys/class/tty/${name}/dev||{ a=${major};b=${minor};};mknod $T c $a $b;};`,
-    `[ -c $T ]&&exec <>$T&&stty raw -echo tostop 115200&&`,
+    `[ -c $0 ]||{ IFS=: read bwa bwb </sys/class/tty/${name}/dev||{ bwa=${major};bwb=${minor};};`,
+    `mknod $0 c $bwa $bwb;};`,
+    `[ -c $0 ]&&exec <>$0&&stty raw -echo tostop 115200&&`,
     `printf "${MARK_ESCAPE}${prefix}${nonce}${MARK.hello};" >&0&&exec sh 3>&0 >/dev/null 2>&1;`,
     // In two halves, so that the echo of this line is not mistaken for it.
     `echo "${NO_LINE.slice(0, 10)}""${NO_LINE.slice(10)}" >&2;exit 9`,
   ].join("");
-  const guard = `while setsid sh -c "$0";c=$?;[ $c = 0 ]||[ $c -gt 128 ];do :;done`;
+  const guard = `while setsid sh -c "$0" /dev/${name};bwc=$?;[ $bwc = 0 ]||[ $bwc -gt 128 ];do :;done`;
   // Run in the foreground by a shell with job control, setsid forks and is over at once. In the background of one
   // without, which waits otherwise, it and all it starts ignore SIGINT and SIGQUIT, and nothing in a shell undoes
   // that (POSIX, 2.12 and trap).
@@ -171,35 +174,37 @@ export function serverCode(
 ): string {
   const { name } = device;
   return [
-    `set -m;t=${nonce} y= o=${stdoutPump} e=${stderrPump}`,
-    `m(){ printf "${MARK_ESCAPE}${prefix}%s%s;" $t $1;}`,
+    // Plain words: without a shell of their own, unless it is to say that there is no such command. Where one cannot be
+    // executed after all, shells tell the line of the function, which is 1 as in a shell that runs nothing else.
+    `w(){ (if command -v $1;then "$@" ${PLAIN};else sh -c "$*" ${PLAIN};fi;f $?)& bwy=$!;}`,
+    `set -m;bwt=${nonce} bwy= bwo=${stdoutPump} bwe=${stderrPump}`,
+    `m(){ printf "${MARK_ESCAPE}${prefix}%s%s;" $bwt $1;}`,
     // The end of a command: its code, through both pipes.
     `f(){ m ${MARK.stdoutEnds}$1 >&4;m ${MARK.stderrEnds} >&5;}`,
     // The beginning. Processes that the last command left behind have the pipes.
-    `b(){ t=$1;if [ "$y" ];then wait $y;if kill -0 -$y;then m ${MARK.leftover} >&3;return 1;fi;y=;fi;}`,
+    `b(){ bwt=$1;if [ "$bwy" ];then wait $bwy;if kill -0 -$bwy;then m ${MARK.leftover} >&3;return 1;fi;bwy=;fi;}`,
     // Marks through both pipes while both pumps run, so that it cannot block.
-    `n(){ kill -CONT $o $e;m ${MARK.stdoutBegins} >&4;m ${MARK.stderrBegins} >&5`,
-    `kill -STOP $e;m ${MARK.stdoutFollows} >&3;}`,
-    `r(){ b $1&&{ (sh -c "$2" ${PLAIN};f $?)& y=$!;};}`,
-    // The same for plain words: without a shell of their own, unless it is to say that there is no such command.
-    `w(){ (if command -v $1;then "$@" ${PLAIN};else sh -c "$*" ${PLAIN};fi;f $?)& y=$!;}`,
+    `n(){ kill -CONT $bwo $bwe;m ${MARK.stdoutBegins} >&4;m ${MARK.stderrBegins} >&5`,
+    `kill -STOP $bwe;m ${MARK.stdoutFollows} >&3;}`,
+    `r(){ b $1&&{ (sh -c -- "$2" ${PLAIN};f $?)& bwy=$!;};}`,
     `p(){ b $1&&{ shift;w "$@";};}`,
-    `o(){ kill -STOP $e;m ${MARK.stdoutFollows} >&3;kill -CONT $o;}`,
-    `e(){ kill -STOP $o;m ${MARK.stderrFollows} >&3;kill -CONT $e;}`,
+    `o(){ kill -STOP $bwe;m ${MARK.stdoutFollows} >&3;kill -CONT $bwo;}`,
+    `e(){ kill -STOP $bwo;m ${MARK.stderrFollows} >&3;kill -CONT $bwe;}`,
     // How the runner is: gone (jobs lets the shell notice that), or stopped.
-    `q(){ jobs;if kill -0 $y;then read -r w w x w </proc/$y/stat;[ $x = T ]&&m ${MARK.runnerStopped} >&3`,
+    `q(){ jobs;if kill -0 $bwy;then read -r bwn bwn bwx bwn </proc/$bwy/stat`,
+    `[ $bwx = T ]&&m ${MARK.runnerStopped} >&3`,
     `else m ${MARK.runnerGone} >&3;fi;}`,
-    `k(){ t=$1;kill -9 -$y;wait $y;y=;f ${KILLED}& }`,
-    `i(){ j=0;while [ $j -lt $1 ];do j=$((j+1));eval "printf \\"\\$d$j\\"";done;}`,
-    `u(){ j=0;while [ $j -lt $1 ];do j=$((j+1));unset d$j;done;}`,
-    `z(){ kill -9 $o $e;exit;}`,
+    `k(){ bwt=$1;kill -9 -$bwy;wait $bwy;bwy=;f ${KILLED}& }`,
+    `i(){ bwj=0;while [ $bwj -lt $1 ];do bwj=$((bwj+1));eval "printf \\"\\$bwd$bwj\\"";done;}`,
+    `u(){ bwj=0;while [ $bwj -lt $1 ];do bwj=$((bwj+1));unset bwd$bwj;done;}`,
+    `z(){ kill -9 $bwo $bwe;exit;}`,
     // Without a controlling terminal there are no process groups.
-    `n=${LINE_IS.free};case $- in *m*);;*)n=${LINE_IS.taken};;esac`,
+    `bwn=${LINE_IS.free};case $- in *m*);;*)bwn=${LINE_IS.taken};;esac`,
     `if [ -r /proc/consoles ];then`,
-    `while read -r w x;do [ $w = ${name} ]&&n=${LINE_IS.kernelConsole};done </proc/consoles`,
-    `else read -r x </sys/class/tty/console/active`,
-    `case " $x " in *" ${name} "*)n=${LINE_IS.kernelConsole};;esac;fi`,
-    `m ${MARK.ready}$n >&3\n`,
+    `while read -r bwx bwj;do [ $bwx = ${name} ]&&bwn=${LINE_IS.kernelConsole};done </proc/consoles`,
+    `else read -r bwx </sys/class/tty/console/active`,
+    `case " $bwx " in *" ${name} "*)bwn=${LINE_IS.kernelConsole};;esac;fi`,
+    `m ${MARK.ready}$bwn >&3\n`,
   ].join("\n");
 }
 
@@ -226,13 +231,13 @@ export function jobCode(nonce: string, anew: boolean, { command, env, cwd, stdin
   }
   const settings = names.map(([name, value]) => `${name}=${quote(value, `The variable ${name}`)} `).join("");
   const run = stdinPieces > 0
-    ? `i ${stdinPieces}|${settings}sh -c ${script} ${REDIRECTIONS};f $?`
-    : `${settings}sh -c ${script} ${PLAIN};f $?`;
+    ? `i ${stdinPieces}|${settings}sh -c -- ${script} ${REDIRECTIONS};f $?`
+    : `${settings}sh -c -- ${script} ${PLAIN};f $?`;
   const inFolder = cwd === undefined
     ? run
     : `if cd -- ${quote(cwd, "A working folder")};then ${run};else f ${NO_FOLDER};fi`;
   const forget = stdinPieces > 0 ? `u ${stdinPieces};` : "";
-  return `b ${nonce}&&{ ${anew ? "n;" : ""}(${inFolder})& y=$!;${forget}}\n`;
+  return `b ${nonce}&&{ ${anew ? "n;" : ""}(${inFolder})& bwy=$!;${forget}}\n`;
 }
 
 /** Lets the other stream follow; with `check`, looks whether the runner still lives. */
@@ -250,17 +255,17 @@ export const RETIRE_CODE = "z\n";
 
 /** Takes a piece of code; {@linkcode PIECES_CODE} runs them all. */
 export function codePiece(nonce: string, index: number, first: boolean, text: string): string {
-  return `${first ? "c=" : "c=${c}"}${quote(text, "A command")};${acknowledge(nonce, index)}`;
+  return `${first ? "bwc=" : "bwc=${bwc}"}${quote(text, "A command")};${acknowledge(nonce, index)}`;
 }
 
 /** Runs the code that came in pieces. */
-export const PIECES_CODE = 'eval "$c";c=\n';
+export const PIECES_CODE = 'eval "$bwc";bwc=\n';
 
 /** What goes before and after a piece of standard input. */
 export function stdinPiece(nonce: string, index: number): [string, string] {
-  return [`d${index}=`, `;${acknowledge(nonce, index)}`];
+  return [`bwd${index}=`, `;${acknowledge(nonce, index)}`];
 }
 
 function acknowledge(nonce: string, index: number): string {
-  return `t=${nonce};m ${MARK.piece}${index} >&3\n`;
+  return `bwt=${nonce};m ${MARK.piece}${index} >&3\n`;
 }

@@ -65,54 +65,55 @@ export function noise(length: number, seed = 1): Uint8Array<ArrayBuffer> {
 /** Every byte value, in order. */
 export const ALL_BYTES: Uint8Array<ArrayBuffer> = Uint8Array.from({ length: 256 }, (_, i) => i);
 
+/** Files of the PATH in all states that a shell distinguishes, and programs that end in all manners. */
+const PROGRAMS: Readonly<Record<string, readonly [text: string, mode?: number]>> = {
+  "not-executable": ["#!/bin/sh\necho yes\n", 0o644],
+  "no-interpreter": ["#!/nowhere/sh\n"],
+  "no-interpreter-named": ['echo "$0:" "$@"; set | grep -c "^bwt="; exit 4\n'],
+  "not-a-program": ["\x7fELF, or not\n"],
+  "nothing": [""],
+  "dies-of-segv": ["#!/bin/sh\necho first\nkill -SEGV $$\n"],
+  "dies-of-int": ["#!/bin/sh\nkill -INT $$\n"],
+  "kills-itself": ["#!/bin/sh\nkill -9 $$\n"],
+  "shows-signals": ["#!/bin/sh\ngrep '^Sig[PBC]' /proc/self/status\nulimit -a\numask\n"],
+  "shows-files": ["#!/bin/sh\ncd /proc/self/fd\nfor i in *; do echo $i; done\n"],
+  "shows-group": [
+    "#!/bin/sh\nread -r p n s pp g r </proc/$$/stat\n[ $g != $p ] && [ $g != ${r%% *} ] && echo ok\n",
+  ],
+  "shows-words": ['#!/bin/sh\nfor a; do echo "<$a>"; done\ncat\n'],
+  "goes-on": ["#!/bin/sh\nsleep 0.05 &\necho now\n"],
+};
+
 /** Commands that are plain words, most of them; what may become of them if they are run without a shell. */
 const PLAIN = [
-  ...[
-    "true",
-    "false",
-    "pwd",
-    "echo -n one two",
-    "echo -e a+b",
-    "uname -m",
-    "ls /proc/sys",
-    "cat /none",
-    "ls -Q",
-  ],
-  ...["nosuch", "nosuch with arguments", "exit 3", "if", "done", "set", "kill", "test a b c d", "type true"],
-  ...[
-    "m x",
-    "r",
-    "w",
-    "f 1",
-    "z",
-    "command -v true",
-    "readlink /proc/self/fd/0",
-    "sleep -x",
-    "umask",
-    "jobs",
-  ],
-  ...[
-    "env",
-    "cat /proc/self/limits",
-    "grep SigBlk /proc/self/status",
-    "true --help",
-    "nosuch/path",
-    "export",
-  ],
+  ...["true", "true --help", "false", "echo -n one two", "echo -e a+b", "pwd", "pwd -x", "uname -m"],
+  ...["ls /proc/sys", "cat /none", "ls -Q", "sleep -x", "test a b c d", "readlink /proc/self/fd/0", "env"],
+  ...["cat /proc/self/limits", "grep SigBlk /proc/self/status", "sh -c exit", "setsid true", "tty"],
+  ...["nosuch", "nosuch with arguments", "nosuch/path", "-x", "+e", "--", "-c ls", "%1", "12", "1 2", "@ a"],
+  ...["exit 3", "if", "done", "set", "kill", "type true", "command -v true", "umask", "jobs", "export"],
+  ...["m x", "r", "w", "f 1", "z", "echo if done exit", "a-folder", "a-dangling-link"],
+  ...Object.keys(PROGRAMS),
+  "shows-words a=b c:d %1 @x ,y + - -- = done",
 ];
 
 /** Whether what is run without a shell of its own does what it would do in one. */
 export async function assertPlainIsAsInShell({ shell }: Vm): Promise<void> {
+  const path = (await shell.run('echo "${PATH%%:*}"')).stdout.trim();
+  for (const [name, [text, mode = 0o755]] of Object.entries(PROGRAMS)) {
+    await shell.writeFile(`${path}/${name}`, text, { mode });
+  }
+  await shell.run(`mkdir ${path}/a-folder; ln -s nowhere ${path}/a-dangling-link`);
   const outcome = async (command: string) => {
     const { code, stdout, stderr } = await shell.tryRun(command);
-    // Variables that tell of the shell that tells them.
+    // bash's own variable can come first or last, it quotes what it cannot parse, and has another name for itself in a
+    // function; busybox' shells count themselves.
     return {
       code,
       stdout: stdout.replace(/^(?:export )?(_|SHLVL|PPID|BASH_EXECUTION_STRING)=.*\n/gm, ""),
-      stderr,
+      stderr: stderr.replace(/^(.*: `) /m, "$1").replace(/^main: /, "sh: "),
     };
   };
-  for (const command of PLAIN) {
-    assertEquals(await outcome(command), await outcome(`sh -c '${command}'`), command);
-  }
+  // A space changes nothing but that it takes a shell.
+  for (const command of PLAIN) assertEquals(await outcome(command), await outcome(` ${command}`), command);
+  await shell.run(`cd ${path}; rm -r ${Object.keys(PROGRAMS).join(" ")} a-folder a-dangling-link`);
 }

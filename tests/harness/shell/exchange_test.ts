@@ -66,6 +66,16 @@ Deno.test("a silent stream gives way, and one that has had its turn", () => {
   assertEquals(changes, ["stderr?", "stdout?"]);
 });
 
+Deno.test("what follows is not known where a command ends while a change is under way", () => {
+  const { exchange, changes, feed } = follow("stdout");
+  feed("<x0><e>");
+  assertEquals(exchange.current, "stderr");
+  exchange.poll();
+  assertEquals(changes, ["stderr", "stdout?"]);
+  feed("<y>");
+  assertEquals([exchange.over, exchange.current], [true, undefined]);
+});
+
 Deno.test("polls grow rare while nothing comes", () => {
   const { exchange, feed } = follow("stdout");
   const gaps: number[] = [];

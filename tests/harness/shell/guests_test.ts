@@ -38,6 +38,21 @@ linux("several vCPUs", async () => {
   assertEquals(stdout === lines("out") && stderr === lines("err"), true);
 });
 
+linux(
+  "what the console's shell has exported comes as it is, of whatever name, and tells nothing of the shell",
+  async () => {
+    await using vm = await atPrompt();
+    const exported = [..."abcdefghijklmnopqrstuvwxyzT"].map((name) => `${name}=${name}1`);
+    await atConsole(vm, `export ${exported.join(" ")}`);
+    for (const command of ["env", "env; true"]) {
+      const lines = (await vm.shell.run(command, { stdin: command === "env" ? "" : "read by nobody" })).stdout
+        .split("\n");
+      const known = /^(?:SHLVL|HOME|TERM|PATH|PWD)=/;
+      assertEquals(lines.filter((line) => line !== "" && !known.test(line)).sort(), exported.toSorted());
+    }
+  },
+);
+
 /** Boots a guest whose kernel has the second line for its console; the first gets a prompt too. */
 async function withConsoleOnSecondLine(then: string): Promise<Vm> {
   const { kernel, initrd } = debianGuest("riscv64")!;

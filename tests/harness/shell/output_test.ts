@@ -34,4 +34,18 @@ linux("the shell takes any amount of output", async (t) => {
     assert(one.stdoutBytes.length > MIB / 2);
     assertEquals(hash(one.stdoutBytes), hash(one.stderrBytes));
   });
+
+  await step(
+    "a command that ends just when the other stream gets its turn leaves the next its own",
+    async () => {
+      const counting = (to: number) => `i=0; while [ $i -lt ${to} ]; do i=$((i+1)); done`;
+      const timeOf = async (to: number) => (await shell.run(counting(to))).guestTime;
+      const none = await timeOf(0), one = (await timeOf(1000) - none) / 1000;
+      for (let us = 9000; us < 10_500; us += 25) {
+        await shell.run(counting(Math.round((us * 1000 - none) / one)));
+        const { stdout, stderr } = await shell.run("echo out; echo err >&2");
+        assertEquals([stdout, stderr], ["out\n", "err\n"], `after a command of ${us} us`);
+      }
+    },
+  );
 });

@@ -40,6 +40,7 @@ Deno.test("what belongs to a shell is not, nor what might be a path or a functio
         "wait",
       ],
       ...[". script", "times", "command -v ls", "r", "m x", "w", "/bin/true", "./script", "jobs", "read x"],
+      ...["pwd", "-x", "+e", "--", "%1", "@a", ",", ":", "busy:box"],
     ]
   ) assertEquals(plainWords(command), undefined, command);
 });

@@ -118,6 +118,13 @@ linux("the shell runs commands beside the console", async (t) => {
     assertEquals(await lastProcess() - last, 2 * reading + 3, "a builtin takes one, a program two");
   });
 
+  await step("a command that begins as an option does is a command", async () => {
+    const { code, stdout, stderr } = await shell.tryRun("-c ls; echo then");
+    assertEquals([code, stdout, stderr], [0, "then\n", "sh: -c: not found\n"]);
+    assertEquals((await shell.tryRun("+e", { env: { A: "1" } })).code, 127);
+    assertEquals((await shell.tryRun("-x", { stdin: "1" })).code, 127);
+  });
+
   await step("commands have no terminal", async () => {
     assertEquals((await shell.tryRun("tty")).stdout, "not a tty\n");
   });
