@@ -46,6 +46,7 @@ import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { threadClock } from "../ffi/clock.ts";
 import { allocateCode, mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
+import { SampledTimer } from "./sampled_timer.ts";
 
 const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
@@ -59,9 +60,6 @@ const SAMPLE_DUE = 500;
 const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
 const RAREST_SAMPLES = 32;
-
-/** Every so many translations one is timed: where system calls are dear, reading the clock takes as long as half of one. */
-const TIMED_EVERY = 32;
 
 /**
  * After so many translations, and again whenever they have doubled, the host's heap is trimmed: while the translator
@@ -118,11 +116,9 @@ export class DbtEngine implements CountingEngine {
   #translated = 0;
   #nextTrim = FIRST_TRIM;
   #translatedInstructions = 0;
-  // Processor time of some translations
   readonly #cpuMs = threadClock();
-  #timedMs = 0;
-  #timedBlocks = 0;
-  #timedInstructions = 0;
+  /** Of translations, by their instructions. */
+  readonly #timer = new SampledTimer(this.#cpuMs);
   #dropped = 0;
   #clears = 0;
   #entries = 0;
@@ -380,8 +376,7 @@ export class DbtEngine implements CountingEngine {
     const effort = context < CAREFUL_CONTEXT
       ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
       : EMIT_CAREFUL;
-    const timed = this.#translated % TIMED_EVERY === 0;
-    const started = timed ? this.#cpuMs() : 0;
+    this.#timer.begin();
     ir.begin(context & 255);
     frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, this.#hotCode.hintsAt(offset));
     let code = backend.emit(blocks.next, pcLo, pcHi, effort);
@@ -393,16 +388,12 @@ export class DbtEngine implements CountingEngine {
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;
     this.#hotCode.added(this.#add({ offset, pcLo, pcHi, context, instructions, code, from, to }));
+    this.#timer.end(instructions);
     if (++this.#translated === this.#nextTrim) {
       this.#nextTrim *= 2;
       trimHeap();
     }
     this.#translatedInstructions += instructions;
-    if (timed) {
-      this.#timedMs += this.#cpuMs() - started;
-      this.#timedBlocks++;
-      this.#timedInstructions += instructions;
-    }
     return code;
   }
 
@@ -488,7 +479,7 @@ export class DbtEngine implements CountingEngine {
       blocksTranslated: this.#translated,
       tracesInstalled: this.#hotCode.traces,
       instructionsTranslated: this.#translatedInstructions,
-      translationMs: this.#translationMs(),
+      translationMs: this.#timer.totalMs,
       codeBytes: this.#backend.codeBytes,
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
@@ -507,13 +498,6 @@ export class DbtEngine implements CountingEngine {
       jumpCacheMisses: this.#count(STATE_JUMP_CACHE_MISSES),
       cellMisses: this.#count(STATE_CELL_MISSES),
     };
-  }
-
-  /** Processor time of all translations, from that of some, without what it took to time them. */
-  #translationMs(): number {
-    if (this.#timedBlocks === 0) return 0;
-    const timedMs = Math.max(0, this.#timedMs - this.#timedBlocks * this.#cpuMs.readingMs());
-    return timedMs / this.#timedInstructions * this.#translatedInstructions;
   }
 
   /** A counter in the state blocks of all vCPUs. */

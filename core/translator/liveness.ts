@@ -7,7 +7,18 @@
  */
 import { type Ir, IR_CAPACITY, OP_FSET, OP_SET } from "./ir.ts";
 import { STATE_SLOTS } from "./layout.ts";
-import { LEAVES, OP_INFO, PURE, USES_A, USES_B, USES_C, USES_D, USES_LO } from "./op_info.ts";
+import {
+  LEAVES,
+  OP_INFO,
+  PURE,
+  USES,
+  USES_A,
+  USES_B,
+  USES_C,
+  USES_D,
+  USES_LO,
+  USES_MORE,
+} from "./op_info.ts";
 
 /** In place of an op's index: no use follows. */
 export const NEVER = 0x7fff;
@@ -35,16 +46,20 @@ export class Liveness {
 
   /** Analyses a block. */
   analyse(ir: Ir): void {
-    const { lastUse, dead } = this;
+    const { lastUse, dead, next } = this;
     const n = ir.length;
     this.#stamp++;
-    lastUse.fill(-1, 0, n);
-    dead.fill(0, 0, n);
-    this.next.fill(NEVER, 0, n);
+    // Not by fill(): for as few elements as most blocks have, its call takes longer than the loop.
+    for (let i = 0; i < n; i++) {
+      lastUse[i] = -1;
+      dead[i] = 0;
+      next[i] = NEVER;
+    }
     let leaving = 0;
     for (let i = n - 1; i >= 0; i--) {
       const op = ir.op[i];
       const info = OP_INFO[op];
+      if (info === 0) continue;
       if (op === OP_SET || op === OP_FSET) {
         if (!ir.stub) {
           const s = ir.a[i] >> 3;
@@ -60,8 +75,10 @@ export class Liveness {
         continue;
       }
       if ((info & LEAVES) !== 0) leaving++;
+      if ((info & USES) === 0) continue;
       if ((info & USES_A) !== 0 && ir.a[i] >= 0) this.#nextA[i] = this.#usedAt(ir.a[i], i);
       if ((info & USES_B) !== 0) this.#nextB[i] = this.#usedAt(ir.b[i], i);
+      if ((info & USES_MORE) === 0) continue;
       if ((info & USES_C) !== 0) this.#nextC[i] = this.#usedAt(ir.c[i], i);
       if ((info & USES_D) !== 0) this.#nextD[i] = this.#usedAt(ir.d[i], i);
       if ((info & USES_LO) !== 0) this.#nextLo[i] = this.#usedAt(ir.lo[i], i);
@@ -81,9 +98,11 @@ export class Liveness {
     const info = OP_INFO[ir.op[i]];
     const { next } = this;
     // In the reverse of the order in which uses were noted: with a value in two fields, the first one counts.
-    if ((info & USES_LO) !== 0) next[ir.lo[i]] = this.#nextLo[i];
-    if ((info & USES_D) !== 0) next[ir.d[i]] = this.#nextD[i];
-    if ((info & USES_C) !== 0) next[ir.c[i]] = this.#nextC[i];
+    if ((info & USES_MORE) !== 0) {
+      if ((info & USES_LO) !== 0) next[ir.lo[i]] = this.#nextLo[i];
+      if ((info & USES_D) !== 0) next[ir.d[i]] = this.#nextD[i];
+      if ((info & USES_C) !== 0) next[ir.c[i]] = this.#nextC[i];
+    }
     if ((info & USES_B) !== 0) next[ir.b[i]] = this.#nextB[i];
     if ((info & USES_A) !== 0 && ir.a[i] >= 0) next[ir.a[i]] = this.#nextA[i];
   }

@@ -7,6 +7,10 @@ export const USES_B = 2;
 export const USES_C = 4;
 export const USES_D = 8;
 export const USES_LO = 16;
+/** Any other than a or b, which few ops do. */
+export const USES_MORE: number = USES_C | USES_D | USES_LO;
+/** Any field. */
+export const USES: number = USES_A | USES_B | USES_MORE;
 /** The result is an FP value (otherwise integer, if there is one). */
 export const DEFINES_FP = 32;
 /** The op defines a value. */

@@ -8,7 +8,17 @@
  * dump by a table ({@linkcode Allocator.describe}).
  */
 import { Ir, IR_CAPACITY, OP_CONST, OP_FGET, OP_FSET, OP_GET, OP_INSN, OP_SET } from "../../ir.ts";
-import { DEFINES_FP, LEAVES, OP_INFO, USES_A, USES_B, USES_C, USES_D, USES_LO } from "../../op_info.ts";
+import {
+  DEFINES_FP,
+  LEAVES,
+  OP_INFO,
+  USES_A,
+  USES_B,
+  USES_C,
+  USES_D,
+  USES_LO,
+  USES_MORE,
+} from "../../op_info.ts";
 import { STATE_SCRATCH, STATE_SCRATCH_BYTES, STATE_SLOTS } from "../../layout.ts";
 import { Liveness, NEVER } from "../../liveness.ts";
 import type { Assembler } from "./assembler.ts";
@@ -95,9 +105,11 @@ export class Allocator {
     this.#holder.fill(NONE);
     this.#spillUsed.fill(0);
     this.#pinned = this.#reserved = this.#used = 0;
-    this.reg.fill(NONE, 0, n);
-    this.home.fill(NONE, 0, n);
-    this.dirtyCount.fill(0, 0, n);
+    const { reg, home, dirtyCount } = this;
+    for (let i = 0; i < n; i++) {
+      reg[i] = home[i] = NONE;
+      dirtyCount[i] = 0;
+    }
     this.#carried = 0;
     this.lazy = false;
     this.#live.analyse(this.ir);
@@ -436,9 +448,11 @@ export class Allocator {
     this.#live.pass(ir, at);
     if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
     if ((info & USES_B) !== 0) this.#release(ir.b[at]);
-    if ((info & USES_C) !== 0) this.#release(ir.c[at]);
-    if ((info & USES_D) !== 0) this.#release(ir.d[at]);
-    if ((info & USES_LO) !== 0) this.#release(ir.lo[at]);
+    if ((info & USES_MORE) !== 0) {
+      if ((info & USES_C) !== 0) this.#release(ir.c[at]);
+      if ((info & USES_D) !== 0) this.#release(ir.d[at]);
+      if ((info & USES_LO) !== 0) this.#release(ir.lo[at]);
+    }
     if (this.#lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
   }
 

@@ -110,11 +110,12 @@ export class Groups {
   find(mirrored: boolean): void {
     const { block, of } = this;
     const n = block.length;
-    this.clear();
     let count = 0, byMirror = false;
     for (let i = 0; i < n; i++) {
-      if (block.op[i] === ir.OP_INSN) byMirror = mirrored && block.b[i] !== ir.REACHES_UNKNOWN;
-      const kind = KIND[block.op[i]];
+      const op = block.op[i];
+      of[i] = NONE;
+      if (op === ir.OP_INSN) byMirror = mirrored && block.b[i] !== ir.REACHES_UNKNOWN;
+      const kind = KIND[op];
       if (kind < 0 || byMirror) continue;
       let root = block.a[i], offset = block.lo[i];
       while (block.op[root] === ir.OP_ADD64 && block.isConst32(block.b[root])) {
