@@ -56,6 +56,9 @@ export const QUANTUM_INSTRUCTIONS = 20_000;
 /** Longest single engine run, in instructions: keeps budgets small integers. */
 const MAX_RUN = 1 << 29;
 
+/** Milliseconds between looks at the host's clock, and the fewest and the most instructions that may take. */
+const SLICE_MS = 2, LEAST_SLICE = 1 << 16, MOST_SLICE = 1 << 24;
+
 /** One guest computer. */
 export class Machine implements MachineContext {
   readonly isa: Isa;
@@ -79,6 +82,8 @@ export class Machine implements MachineContext {
   /** Asks {@linkcode Machine.run} to return at the current instruction boundary. */
   stopRequested = false;
   #turn = 0;
+  /** Instructions until the next look at the host's clock, where there is a deadline by it. */
+  #slice = LEAST_SLICE;
   #quantumLeft = QUANTUM_INSTRUCTIONS;
 
   constructor(options: MachineOptions) {
@@ -114,14 +119,15 @@ export class Machine implements MachineContext {
    * Runs until guest time `limitNs`, a requested stop, an exit, or the host deadline, whichever is first.
    *
    * @param limitNs Guest time in ns.
-   * @param hostDeadlineMs `performance.now()` value after which the loop returns (checked between runs of
-   * a few million instructions; it never changes what the guest sees).
+   * @param hostDeadlineMs `performance.now()` value after which the loop returns; it is looked at every few
+   * milliseconds, and never changes what the guest sees.
    */
   run(runner: Runner | ParallelRunner, limitNs: number, hostDeadlineMs = Infinity): void {
     this.stopRequested = false;
     if ("runMachine" in runner) return runner.runMachine(this, limitNs, hostDeadlineMs);
-    const sliceInstructions = hostDeadlineMs === Infinity ? MAX_RUN : 1_000_000;
+    const isTimed = hostDeadlineMs !== Infinity;
     const { clock, control } = this;
+    let nowMs = isTimed ? performance.now() : 0;
     while (!this.exit && !this.stopRequested) {
       clock.fireDue();
       if (this.stopRequested || clock.nowNs >= limitNs) return;
@@ -133,16 +139,27 @@ export class Machine implements MachineContext {
       let budget = Math.min(
         clock.nextDueNs - clock.nowNs,
         limitNs - clock.nowNs,
-        sliceInstructions,
+        isTimed ? this.#slice : MAX_RUN,
       );
       if (this.vcpus.length > 1) budget = Math.min(budget, this.#quantumLeft);
       control.yield = false;
       clock.deadlineMoved = false;
       const before = clock.instructions;
       runner.run(vcpu, budget);
-      this.#quantumLeft -= clock.instructions - before;
-      if (performance.now() >= hostDeadlineMs) return;
+      const ran = clock.instructions - before;
+      this.#quantumLeft -= ran;
+      if (!isTimed) continue;
+      const sinceMs = nowMs;
+      nowMs = performance.now();
+      if (nowMs >= hostDeadlineMs) return;
+      this.#adaptSlice(ran, nowMs - sinceMs);
     }
+  }
+
+  /** A look at the host's clock costs a run of the engine: they are made about as far apart as {@linkcode SLICE_MS}. */
+  #adaptSlice(ran: number, ms: number): void {
+    if (ms > 2 * SLICE_MS) this.#slice = Math.max(this.#slice / 2, LEAST_SLICE);
+    else if (ran === this.#slice && 2 * ms < SLICE_MS) this.#slice = Math.min(2 * this.#slice, MOST_SLICE);
   }
 
   /** The vCPU whose turn it is, passing over those that wait; undefined when all do. */
