@@ -18,6 +18,8 @@ const missing = !debian
   : !hasTool("qemu-system-x86_64") && "needs qemu-system-x86_64";
 const LINKED_TEXT = 0xffffffff81000000n, LINKED_PLACE = 0x100_0000n; // without KASLR
 const RAM_BYTES = 256 << 20;
+/** Looks at it until it is idle, at most. */
+const MOST_STOPS = 250;
 
 /** Debian's kernel under QEMU. */
 class Peer {
@@ -67,13 +69,19 @@ class Peer {
     return text.slice(text.indexOf("\n") + 1, text.lastIndexOf("END"));
   }
 
-  /** Stops it; returns its registers by name, and its memory. */
+  /** Stops it once it is idle; returns its registers by name, and its memory. */
   async stop(): Promise<{ registers: Record<string, bigint>; ram: ArrayBuffer }> {
     using monitor = await Deno.connect({ transport: "unix", path: join(this.dir, "monitor") });
-    await monitor.write(new TextEncoder().encode("stop\ninfo registers\n"));
-    let text = "";
     const decoder = new TextDecoder(), piece = new Uint8Array(4096);
-    while (!/\bGS =/.test(text)) text += decoder.decode(piece.subarray(0, await monitor.read(piece) ?? 0));
+    let text = "";
+    // The prompt can be read before the shell is done with writing it.
+    for (let tries = 0; tries < MOST_STOPS && !/\bHLT=1\b/.test(text); tries++) {
+      await monitor.write(new TextEncoder().encode("cont\n"));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await monitor.write(new TextEncoder().encode("stop\ninfo registers\n"));
+      text = "";
+      while (!/\bGS =/.test(text)) text += decoder.decode(piece.subarray(0, await monitor.read(piece) ?? 0));
+    }
     const registers = Object.fromEntries(
       [...text.matchAll(/\b(R\w\w?) ?=([0-9a-f]{16})\b/g)].map((
         [, name, hex],
