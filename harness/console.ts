@@ -192,7 +192,7 @@ export class Console {
    *
    * @param pattern A string, a RegExp, or several of which any will do (the first listed wins a tie).
    * @throws {WaitError} when the guest ends, hangs or spends the budget before.
-   * @throws {InputError} for a pattern that matches the empty string.
+   * @throws {InputError} for a pattern that can match the empty string.
    */
   async waitFor(
     pattern: Pattern | readonly Pattern[],
