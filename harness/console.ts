@@ -192,14 +192,14 @@ export class Console {
    *
    * @param pattern A string, a RegExp, or several of which any will do (the first listed wins a tie).
    * @throws {WaitError} when the guest ends, hangs or spends the budget before.
-   * @throws {InputError} for a pattern that matches the empty string.
+   * @throws {InputError} for a pattern that can match the empty string.
    */
   async waitFor(
     pattern: Pattern | readonly Pattern[],
     options: ConsoleWaitOptions = {},
   ): Promise<ConsoleHit> {
     const { driver } = this.#host;
-    driver.assertIdle();
+    driver.assertIdle(options);
     const patterns = asPatterns(pattern);
     const lingerNs = options.linger === undefined ? 0 : guestNs(options.linger);
     const matcher = new StreamMatcher(patterns);
@@ -224,7 +224,7 @@ export class Console {
    */
   async never(pattern: Pattern | readonly Pattern[], options: NeverOptions): Promise<void> {
     const { driver } = this.#host;
-    driver.assertIdle();
+    driver.assertIdle({ within: options?.during, watchdog: options?.watchdog });
     const patterns = asPatterns(pattern);
     const matcher = new StreamMatcher(patterns);
     const wanted = `${formatNs(guestNs(options?.during))} without ${inWords(patterns)}`;
@@ -258,7 +258,7 @@ export class Console {
     options: WaitOptions = {},
   ): Promise<void> {
     const { driver } = this.#host;
-    driver.assertIdle();
+    driver.assertIdle(options);
     this.#host.event("wait", wanted);
     try {
       if (!this.#readPrinted(take)) {
@@ -305,7 +305,7 @@ export class Console {
    * @throws {WaitError} when the guest does not read it all within the budget.
    */
   async type(text: string, options: WaitOptions = {}): Promise<void> {
-    this.#host.driver.assertIdle();
+    this.#host.driver.assertIdle(options);
     if (typeof text !== "string") throw new InputError("type() wants a string.");
     this.#host.event("type", text);
     await this.typeUntold(text, options);
@@ -314,7 +314,7 @@ export class Console {
   /** As {@linkcode Console.type}, but not in the timeline: for what is typed on the test's behalf. */
   async typeUntold(text: string, options: WaitOptions = {}): Promise<void> {
     const { driver } = this.#host;
-    driver.assertIdle();
+    driver.assertIdle(options);
     this.#host.record("send", escapeText(text));
     const bytes = new TextEncoder().encode(text);
     if (bytes.length === 0) return;

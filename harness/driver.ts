@@ -1,5 +1,5 @@
 /**
- * Moves a machine, and only while somebody awaits it. The machine runs in slices of a few milliseconds of
+ * Moves a machine, and only while somebody awaits it. The machine runs in slices of some milliseconds of
  * host time with a turn of the event loop between them, so that timers, signals and output go on. How the
  * slices fall changes nothing the guest can see.
  */
@@ -88,9 +88,16 @@ export class Driver {
     this.#watchdog = watchdog;
   }
 
-  /** @throws {InputError} while another wait is under way, and after the machine was closed. */
-  assertIdle(): void {
+  /**
+   * Asked before a wait changes anything.
+   *
+   * @param options The wait's.
+   * @throws {InputError} while another wait is under way, after the machine was closed, and for what is no budget.
+   */
+  assertIdle(options: WaitOptions = {}): void {
     this.assertOpen();
+    if (options.within !== undefined) guestNs(options.within);
+    if (options.watchdog !== undefined) hostMs(options.watchdog);
     if (this.#running) {
       throw new InputError("Another wait on this machine is under way; await it before starting the next.");
     }

@@ -42,7 +42,7 @@ export class Keyboard {
    * @throws {WaitError} when the guest does not read it within the budget.
    */
   async press(key: string, options: WaitOptions = {}): Promise<void> {
-    this.#host.driver.assertIdle();
+    this.#host.driver.assertIdle(options);
     await this.#send(key, keyMovements(key), options);
   }
 
@@ -53,7 +53,7 @@ export class Keyboard {
    * @throws {WaitError} when the guest does not read it all within the budget.
    */
   async type(text: string, options: WaitOptions = {}): Promise<void> {
-    this.#host.driver.assertIdle();
+    this.#host.driver.assertIdle(options);
     if (typeof text !== "string") throw new InputError("type() wants a string.");
     await this.#send(text, [...text].flatMap((character) => keyMovements(character)), options);
   }

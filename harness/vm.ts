@@ -275,7 +275,7 @@ export class Vm implements AsyncDisposable {
   async run(
     options: { readonly for: GuestDuration; readonly watchdog?: HostDuration },
   ): Promise<VmExit | undefined> {
-    this.#driver.assertIdle();
+    this.#driver.assertIdle({ within: options.for, watchdog: options.watchdog });
     const { clock } = this.#driver.machine;
     const endNs = clock.nowNs + guestNs(options.for);
     this.#driver.revive();

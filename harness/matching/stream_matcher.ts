@@ -10,6 +10,7 @@
  * for what there is when nothing more comes.
  */
 import { InputError } from "../errors.ts";
+import { canMatchEmpty } from "./empty_match.ts";
 import { PatternNfa } from "./pattern_nfa.ts";
 import { OTHER, parsePattern, SYMBOLS } from "./pattern_tree.ts";
 
@@ -63,7 +64,7 @@ export class StreamMatcher {
   /** Where in its automaton the open match is; undefined where it has none. */
   #nodes: readonly number[] | undefined;
 
-  /** @throws {InputError} for a pattern that matches the empty string: it would match before anything happens. */
+  /** @throws {InputError} for a pattern that can match the empty string: it would match before anything happens. */
   constructor(patterns: readonly Pattern[]) {
     if (patterns.length === 0) throw new InputError("There is no pattern to wait for.");
     let exact = true;
@@ -180,8 +181,12 @@ function toExpression(pattern: Pattern): [source: string, flags: string] {
   }
   const flags = typeof pattern === "string" ? "m" : `m${pattern.flags.replace(/[gmy]/g, "")}`;
   const source = typeof pattern === "string" ? patternSource(pattern) : pattern.source;
-  if (new RegExp(source, flags).test("")) {
-    throw new InputError(`${describePattern(pattern)} matches the empty string, so it would match at once.`);
+  if (canMatchEmpty(source, flags)) {
+    throw new InputError(
+      `${
+        describePattern(pattern)
+      } can match the empty string, so it would match without anything having come.`,
+    );
   }
   return [source, flags];
 }

@@ -124,7 +124,7 @@ export class Shell {
    */
   async tryRun(command: string, options: ShellRunOptions = {}): Promise<ShellResult> {
     const { driver } = this.#host;
-    driver.assertIdle();
+    driver.assertIdle(options);
     quote(command, "A command");
     if (command.length > MAX_COMMAND) {
       throw new InputError(
@@ -197,7 +197,7 @@ export class Shell {
    * @throws {ShellError} when the guest cannot write its.
    */
   async copyIn(hostPath: string | URL, guestPath: string, options: WriteFileOptions = {}): Promise<void> {
-    this.#host.driver.assertIdle();
+    this.#host.driver.assertIdle(options);
     const bytes = await Deno.readFile(hostPath).catch((error) => {
       throw hostFileError(hostPath, "read", error);
     });

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ExpectedFaultError, guest, GuestCrashError, WaitError } from "../../../mod.ts";
+import { A0, addi, assemble, ECALL, HALT, lui } from "../../core/boards/programs.ts";
 import { tiny } from "../_tiny.ts";
 
 Deno.test("a panic ends a wait for something else at once, with the whole report", async () => {
@@ -30,6 +31,40 @@ for (
   Deno.test(`a panic ends ${name}`, async () => {
     await using vm = await tiny("panic");
     await assertRejects(() => wait(vm), GuestCrashError, "Kernel panic");
+  });
+}
+
+for (const [type, how] of [[0, "powers off"], [1, "resets"]] as const) {
+  Deno.test(`a guest that ${how} giving a failure as its reason has crashed, whatever it printed`, async () => {
+    const A1 = 11, A6 = 16, A7 = 17, JUMP_OVER_HEADER = 0x0400006f;
+    const kernel = new Uint8Array(4096);
+    // Linux' image, which is started in S-mode: Documentation/arch/riscv/boot-image-header.rst.
+    const header = new DataView(kernel.buffer);
+    header.setUint32(0, JUMP_OVER_HEADER, true);
+    header.setUint32(8, 0x20_0000, true); // offset in RAM
+    header.setUint32(16, kernel.length, true);
+    kernel.set(new TextEncoder().encode("RISCV\0\0\0RSC\x05"), 48);
+    // SBI: system_reset(type, system failure); the extension is "SRST".
+    const call = [
+      addi(A0, 0, type),
+      addi(A1, 0, 1),
+      addi(A6, 0, 0),
+      lui(A7, 0x53525),
+      addi(A7, A7, 0x354),
+      ECALL,
+    ];
+    kernel.set(assemble(...call, HALT), 64);
+    await using vm = await tiny("halt", { kernel });
+    const error = await assertRejects(() => vm.console.waitFor("login:"), GuestCrashError);
+    assertEquals([error.crash.rule, error.verdict], ["system-failure", "guest"]);
+    assertStringIncludes(error.message, 'the guest gave "system failure" as its reason');
+
+    await using other = await tiny("halt", { kernel });
+    await assertRejects(() => other.waitForExit({ kind: ["poweroff", "reset"] }), GuestCrashError);
+
+    await using expecting = await tiny("halt", { kernel });
+    using _ = expecting.faults.expect("system-failure");
+    assertEquals((await expecting.waitForExit()).kind, type === 0 ? "poweroff" : "reset");
   });
 }
 

@@ -81,6 +81,27 @@ Deno.test("a kernel without a log says what works all the same", () => {
   assertThrows(() => kernel.log(), KernelInsightError, "Symbols and memory can be read all the same");
 });
 
+Deno.test("a kernel without BTF says what is missing and what works all the same", () => {
+  const { kernel } = kernelOf(fakeKernel());
+  for (const look of [() => kernel.read("init_task.comm"), () => kernel.tasks(), () => kernel.mounts()]) {
+    const error = assertThrows(look, KernelInsightError);
+    assertStringIncludes(error.message, "no BTF: it was built without CONFIG_DEBUG_INFO_BTF");
+    assertStringIncludes(error.message, "symbol(), symbolize() and log() work");
+  }
+  assertEquals(kernel.symbol("answer").value(), 42n);
+});
+
+Deno.test("a kernel without kallsyms says what is missing, and what to give in its place", () => {
+  const span = fakeKernel();
+  span.u8.fill(0, IMAGE + 0x20_0000);
+  const { kernel } = kernelOf(span);
+  const error = assertThrows(() => kernel.symbol("answer"), KernelInsightError);
+  assertStringIncludes(error.message, "it has no kallsyms (CONFIG_KALLSYMS)");
+  assertStringIncludes(error.message, "give boot() its vmlinux or System.map");
+  const given = kernelOf(span, symbolTable(variables(BASE))).kernel;
+  assertEquals([given.symbol("answer").value(), given.release()], [42n, "6.1.0-test"]);
+});
+
 Deno.test("of several texts like the banner, only the one where the symbols say it is counts", () => {
   const span = fakeKernel();
   for (const at of [0x10, 0x1010, 8 * MIB, 15 * MIB + 0x20]) {

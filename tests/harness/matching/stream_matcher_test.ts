@@ -1,3 +1,4 @@
+import { canMatchEmpty } from "../../../harness/matching/empty_match.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InputError } from "../../../harness/errors.ts";
 import { type Pattern, SMALL_WINDOW, StreamMatcher } from "../../../harness/matching/stream_matcher.ts";
@@ -154,11 +155,12 @@ Deno.test("random patterns match what the RegExp itself first does", () => {
     let pattern: RegExp;
     try {
       pattern = new RegExp(alternatives(2), ["", "i", "s", "u", "iu"][random(5)]);
-      if (new RegExp(pattern.source, `${pattern.flags}m`).test("")) continue;
     } catch {
       continue;
     }
     const text = Array.from({ length: 24 }, () => "aabbc \né-A1"[random(11)]).join("");
+    if (canMatchEmpty(pattern.source, `${pattern.flags}m`)) continue;
+    for (const [match] of text.matchAll(new RegExp(pattern, `${pattern.flags}gm`))) assert(match !== "");
     const found = firstMatch([pattern], text);
     assertEquals(found?.[1], oracle(pattern, text)?.[0], `${pattern} in ${JSON.stringify(text)}`);
     tried++;
@@ -167,9 +169,39 @@ Deno.test("random patterns match what the RegExp itself first does", () => {
 });
 
 Deno.test("a pattern that can match nothing is refused", () => {
-  for (const pattern of ["", /a*/, /^/, /$/, /x|/]) {
-    assertThrows(() => new StreamMatcher([pattern]), InputError, "empty string");
+  const looks = [
+    /\b/,
+    /\B/,
+    /(?=login)/,
+    /(?!x)/i,
+    /(?<=: )$/,
+    /(?<!a)/,
+    /x|\b/,
+    /(?:(?=(a))|b)\1/,
+    /(?=[)(?=])/,
+  ];
+  for (const pattern of ["", /a*/, /^/, /$/, /x|/, /()\1/, /(?:a|b?){2}/s, ...looks, /[[a-z]--[b]]*/v]) {
+    assertThrows(() => new StreamMatcher([pattern]), InputError, "can match the empty string", `${pattern}`);
   }
+  for (
+    const pattern of [
+      ...[
+        /login(?=:)/,
+        /(?<=a)b/,
+        /\bx/,
+        /[(?=]/,
+        /[\b]/,
+        /[^]/,
+        /\^/,
+        /\(\)/,
+        /\\/,
+        /[\]$]/,
+        /(?<n>a)\k<n>/,
+        /[$^]/,
+      ],
+      ...[/(?!a)./, /[[$]]/v, /[\q{ab|c}]/v],
+    ]
+  ) new StreamMatcher([pattern]);
   assertThrows(() => new StreamMatcher([]), InputError, "no pattern");
 });
 

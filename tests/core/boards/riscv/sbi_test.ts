@@ -105,6 +105,10 @@ Deno.test("system reset ends the machine the way it is asked to", async () => {
     const { board, call } = await machine();
     call(SRST, 0, [type, 0]);
     assertEquals(board.machine.exit, { kind });
+    const failed = await machine();
+    failed.call(SRST, 0, [type, 1]);
+    const failure = 'the guest gave "system failure" as its reason';
+    assertEquals(failed.board.machine.exit, { kind, failure });
   }
   const { board, call } = await machine();
   assertEquals(call(SRST, 0, [3, 0]).error, -3);

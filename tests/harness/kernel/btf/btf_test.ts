@@ -105,6 +105,32 @@ Deno.test("what cannot be asked of a value is refused", () => {
   assertThrows(() => node.deref(), InputError, "is no pointer");
 });
 
+/** Two structs linked to a head, each link given as what it points to by its place: 0 is the head. */
+function listOf(links: readonly (number | undefined)[]) {
+  const b = new BtfBuilder();
+  const int = b.add(KIND_INT, "int", 4, [SIGNED | 32]);
+  const head = b.add(KIND_STRUCT, "list_head", 16, [b.string("next"), 3, 0, b.string("prev"), 3, 64], 2);
+  b.add(KIND_PTR, "", head);
+  const item = b.add(KIND_STRUCT, "item", 24, [b.string("id"), int, 0, b.string("link"), head, 64], 2);
+  const view = new DataView(new ArrayBuffer(16 + 24 * 2));
+  const linkAt = (place: number) => place === 0 ? 0 : 16 + 24 * (place - 1) + 8;
+  links.forEach((to, place) => {
+    view.setBigUint64(linkAt(place), to === undefined ? 0n : BASE + BigInt(linkAt(to)), true);
+    if (place > 0) view.setInt32(linkAt(place) - 8, 10 * place, true);
+  });
+  const value = new TypedValue(new Btf(b.bytes()), memoryAt(BASE, new Uint8Array(view.buffer)), BASE, head);
+  return Array.from(value.list(item, "link"), (entry) => entry.get("id").value());
+}
+
+Deno.test("a list is walked to its head, or to a null; one that never gets back there has an end all the same", () => {
+  assertEquals(listOf([1, 2, 0]), [10, 20]);
+  assertEquals(listOf([2, 0, 1]), [20, 10]);
+  assertEquals(listOf([0]), []);
+  assertEquals(listOf([1, undefined]), [10]);
+  const ring = listOf([1, 2, 1]);
+  assertEquals([ring.length, ring[0], ring[1], ring[2]], [100_000, 10, 20, 10]);
+});
+
 Deno.test("BTF that is cut off, circular or nonsense ends in one sentence", () => {
   const b = new BtfBuilder();
   b.add(KIND_TYPEDEF, "a", 2);
