@@ -22,8 +22,8 @@ import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
 import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
-import { addressBits, checkLimits, KvmLimitError } from "./limits.ts";
-import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
+import { checkLimits, KvmLimitError } from "./limits.ts";
+import { MSR_TSC, readRegisters, writeFirstRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
 import { type CpuidEntry, KvmSystem } from "./system.ts";
@@ -65,6 +65,8 @@ export class KvmEngine implements ParallelEngine {
   readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
   /** Registers as they were read since the machine last moved. */
   readonly #known: (Readonly<X86Registers> | undefined)[] = [];
+  /** Whether the vCPUs and the chips in the kernel are not as they were made any more. */
+  #touched = false;
   #started = false;
   /** `performance.now()` since when the guest stands still. */
   #stoodSinceMs = performance.now();
@@ -90,8 +92,8 @@ export class KvmEngine implements ParallelEngine {
     const system = resources.use(new KvmSystem());
     this.#vm = resources.use(new KvmVm(system));
     checkLimits(count, Math.max(...machine.rams.map(({ base, size }) => base + size)), {
-      vcpus: this.#vm.maxVcpus,
-      addressBits: addressBits(system.supportedCpuid),
+      vcpus: system.maxVcpus,
+      addressBits: system.addressBits,
     });
     for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
@@ -104,7 +106,8 @@ export class KvmEngine implements ParallelEngine {
       vcpu.setCpuid(this.#cpuid[i]);
       this.#vcpus.push(vcpu);
     }
-    const blocksInterrupts = (this.#vm.debugFlags & KVM.GUESTDBG_BLOCKIRQ) !== 0;
+    // KVM says which of its debugging bits it knows since Linux 5.13.
+    const blocksInterrupts = (system.capability("SET_GUEST_DEBUG2") & KVM.GUESTDBG_BLOCKIRQ) !== 0;
     this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
     installKickHandler();
     this.#timer = resources.use(new ThreadTimer());
@@ -134,6 +137,7 @@ export class KvmEngine implements ParallelEngine {
       },
       write: (registers) => {
         this.#applyPowerOn();
+        this.#touched = true;
         writeRegisters(this.#vcpus[index], registers);
         this.#known[index] = undefined;
       },
@@ -144,18 +148,21 @@ export class KvmEngine implements ParallelEngine {
   /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
   #applyPowerOn(): void {
     if (this.#poweredOn.every((registers) => registers === undefined)) return;
-    const pristine = this.#started ? this.#pristine ??= this.#freshState() : undefined;
+    const pristine = this.#touched ? this.#pristine ??= this.#freshState() : undefined;
     if (pristine && this.#poweredOn[0]) {
       this.#vm.restoreChips(pristine.chips);
       this.#machine.interruptPins.refresh();
     }
     this.#poweredOn.forEach((registers, i) => {
       if (registers === undefined) return;
-      if (pristine) restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
-      writeRegisters(this.#vcpus[i], registers);
+      if (pristine) {
+        restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
+        writeRegisters(this.#vcpus[i], registers);
+      } else writeFirstRegisters(this.#vcpus[i], registers);
       this.#known[i] = undefined;
       this.#poweredOn[i] = undefined;
     });
+    this.#touched = true;
   }
 
   /** What a machine like this one is before it has run. */
@@ -363,6 +370,7 @@ export class KvmEngine implements ParallelEngine {
       this.#vcpus[i].setCpuid(cpuid);
       this.#cpuid[i] = cpuid;
     });
+    this.#touched = true;
     restoreMachine(this.#vm, this.#vcpus, state);
     this.#poweredOn.fill(undefined);
     this.#known.fill(undefined);

@@ -6,7 +6,7 @@ import { closeFile, ioctl, ioctlBuffer, ioctlNumber, pointer } from "../ffi/posi
 import { mappedMemory } from "../ffi/memory.ts";
 import type { GuestRam, HostPages } from "../../core/memory.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
-import { CAP, IOCTL, KVM, STRUCTS } from "./abi/table.ts";
+import { IOCTL, KVM, STRUCTS } from "./abi/table.ts";
 import { decodeStruct, encodeStruct, type PlainStruct, type StructName } from "./abi/codec.ts";
 import { checked } from "./kvm_error.ts";
 import type { KvmSystem } from "./system.ts";
@@ -17,6 +17,11 @@ import type { KvmSystem } from "./system.ts";
  */
 const IDENTITY_MAP_ADDRESS = 0xfffb_c000;
 const TSS_ADDRESS = IDENTITY_MAP_ADDRESS + PAGE_SIZE;
+
+// Arguments that are the same for every machine.
+const IDENTITY_MAP = new Uint8Array(BigUint64Array.of(BigInt(IDENTITY_MAP_ADDRESS)).buffer);
+const PIT_CONFIG = new Uint8Array(STRUCTS.kvm_pit_config.bytes);
+encodeStruct("kvm_pit_config", { flags: KVM.PIT_SPEAKER_DUMMY }, new DataView(PIT_CONFIG.buffer));
 
 /** A piece of guest-physical memory. */
 export interface MemorySpan {
@@ -61,42 +66,30 @@ export class KvmVm implements Disposable {
     this.#linePointer = pointer(this.#scratch.address);
     try {
       this.#number(IOCTL.SET_TSS_ADDR, TSS_ADDRESS, "KVM_SET_TSS_ADDR");
-      const identityMap = new Uint8Array(BigUint64Array.of(BigInt(IDENTITY_MAP_ADDRESS)).buffer);
-      this.#struct(IOCTL.SET_IDENTITY_MAP_ADDR, identityMap, "KVM_SET_IDENTITY_MAP_ADDR");
+      this.#struct(IOCTL.SET_IDENTITY_MAP_ADDR, IDENTITY_MAP, "KVM_SET_IDENTITY_MAP_ADDR");
       this.#number(IOCTL.CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
-      const pit = new Uint8Array(STRUCTS.kvm_pit_config.bytes);
-      encodeStruct("kvm_pit_config", { flags: KVM.PIT_SPEAKER_DUMMY }, new DataView(pit.buffer));
-      this.#struct(IOCTL.CREATE_PIT2, pit, "KVM_CREATE_PIT2");
+      this.#struct(IOCTL.CREATE_PIT2, PIT_CONFIG, "KVM_CREATE_PIT2");
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Most vCPUs a machine can have here. */
-  get maxVcpus(): number {
-    const most = ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.MAX_VCPUS);
-    return most > 0 ? most : ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.NR_VCPUS);
-  }
-
-  /** KVM's GUESTDBG bits that it knows; 0 where it does not say (before Linux 5.13). */
-  get debugFlags(): number {
-    return Math.max(0, ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.SET_GUEST_DEBUG2));
-  }
-
   /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
   mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
     if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");
+    const { bytes, fields } = STRUCTS.kvm_userspace_memory_region;
     for (const { base, size, offset } of spans) {
-      const region = new Uint8Array(STRUCTS.kvm_userspace_memory_region.bytes);
-      encodeStruct("kvm_userspace_memory_region", {
-        slot: this.#memorySlots++,
-        flags: 0,
-        guest_phys_addr: BigInt(base),
-        memory_size: BigInt(size),
-        userspace_addr: BigInt(ram.hostAddress + offset),
-      }, new DataView(region.buffer));
-      this.#struct(IOCTL.SET_USER_MEMORY_REGION, region, "KVM_SET_USER_MEMORY_REGION");
+      const region = new DataView(new ArrayBuffer(bytes));
+      region.setUint32(fields.slot[0], this.#memorySlots++, true);
+      region.setBigUint64(fields.guest_phys_addr[0], BigInt(base), true);
+      region.setBigUint64(fields.memory_size[0], BigInt(size), true);
+      region.setBigUint64(fields.userspace_addr[0], BigInt(ram.hostAddress + offset), true);
+      this.#struct(
+        IOCTL.SET_USER_MEMORY_REGION,
+        new Uint8Array(region.buffer),
+        "KVM_SET_USER_MEMORY_REGION",
+      );
     }
   }
 
