@@ -21,9 +21,10 @@ import { FutexWords } from "../ffi/threads.ts";
 import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
+import { GuestClocks } from "./guest_clocks.ts";
 import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
 import { checkLimits, KvmLimitError } from "./limits.ts";
-import { MSR_TSC, readRegisters, writeFirstRegisters, writeRegisters } from "./registers.ts";
+import { readRegisters, writeFirstRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
 import { type CpuidEntry, KvmSystem } from "./system.ts";
@@ -36,8 +37,6 @@ import { KvmVm, type MemorySpan } from "./vm.ts";
 const EXITS_PER_LOOK = 256;
 /** Longest run without a look at anything. */
 const MAX_SLICE_NS = 50e6;
-/** The guest's clocks are set back where it stood still for longer. */
-const FORGIVEN_GAP_MS = 20;
 
 /** How the engine is set up. */
 export interface KvmOptions {
@@ -59,6 +58,7 @@ export class KvmEngine implements ParallelEngine {
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
   readonly #debug: GuestDebug;
+  readonly #clocks: GuestClocks;
   /** As after power-on; made when the first reset wants it. */
   #pristine: KvmMachineState | undefined;
   /** Registers of vCPUs that were reset and have not been told yet. */
@@ -68,8 +68,6 @@ export class KvmEngine implements ParallelEngine {
   /** Whether the vCPUs and the chips in the kernel are not as they were made any more. */
   #touched = false;
   #started = false;
-  /** `performance.now()` since when the guest stands still. */
-  #stoodSinceMs = performance.now();
   /** Whether the first vCPU's last exit was served and is not completed yet. */
   #completes = false;
   #entries = 0;
@@ -109,6 +107,7 @@ export class KvmEngine implements ParallelEngine {
     // KVM says which of its debugging bits it knows since Linux 5.13.
     const blocksInterrupts = (system.capability("SET_GUEST_DEBUG2") & KVM.GUESTDBG_BLOCKIRQ) !== 0;
     this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
+    this.#clocks = new GuestClocks(this.#vm, this.#vcpus);
     installKickHandler();
     this.#timer = resources.use(new ThreadTimer());
     this.#shared = resources.use(new FutexWords());
@@ -162,6 +161,8 @@ export class KvmEngine implements ParallelEngine {
       this.#known[i] = undefined;
       this.#poweredOn[i] = undefined;
     });
+    // The counters begin anew: what the guest stood still before is not to be taken off them.
+    if (pristine && this.#started) this.#clocks.stand();
     this.#touched = true;
   }
 
@@ -197,7 +198,7 @@ export class KvmEngine implements ParallelEngine {
   /** @param only The number of the one vCPU that shall run; all do where it is undefined. */
   #run(limitNs: number, hostDeadlineMs: number, only: number | undefined): void {
     const { clock } = this.#machine;
-    this.#setClocksBack();
+    this.#clocks.goOn();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
@@ -212,7 +213,7 @@ export class KvmEngine implements ParallelEngine {
       clock.stopReal();
       this.#lookForHang();
       this.#known.fill(undefined);
-      this.#stoodSinceMs = performance.now();
+      this.#clocks.stand();
     }
   }
 
@@ -322,23 +323,6 @@ export class KvmEngine implements ParallelEngine {
       kind: "hang",
       detail: "every vCPU is halted with interrupts off: the guest can never progress",
     });
-  }
-
-  /** Takes the time that the guest stood still off its clocks. */
-  #setClocksBack(): void {
-    const gapMs = performance.now() - this.#stoodSinceMs;
-    if (!this.#started || gapMs < FORGIVEN_GAP_MS) return;
-    for (const vcpu of this.#vcpus) {
-      const ticks = BigInt(Math.round(gapMs * vcpu.tscKhz));
-      const offset = vcpu.tscOffset;
-      if (offset !== undefined) vcpu.tscOffset = offset - ticks;
-      else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
-    }
-    const now = this.#vm.clockNs, readAtMs = performance.now();
-    // It runs between being read and being written, and that time is not to be lost.
-    const backNs = BigInt(Math.round((gapMs - (performance.now() - readAtMs)) * 1e6));
-    this.#vm.clockNs = now > backNs ? now - backNs : 0n;
-    for (const vcpu of this.#vcpus) vcpu.excuseGap();
   }
 
   /**

@@ -68,7 +68,7 @@ export function saveMachine(
       events: vcpu.get("kvm_vcpu_events"),
     })),
     chips: vm.saveChips(),
-    clockNs: vm.clockNs,
+    clockNs: vm.readClock().clockNs,
   };
 }
 
@@ -76,7 +76,7 @@ export function saveMachine(
 export function restoreMachine(vm: KvmVm, vcpus: readonly KvmVcpu[], state: KvmMachineState): void {
   state.vcpus.forEach((saved, i) => restoreVcpu(vcpus[i], saved));
   vm.restoreChips(state.chips);
-  vm.clockNs = state.clockNs;
+  vm.setClock(state.clockNs);
 }
 
 /** Restores one vCPU. */

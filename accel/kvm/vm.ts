@@ -8,6 +8,7 @@ import type { GuestRam, HostPages } from "../../core/memory.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
 import { IOCTL, KVM, STRUCTS } from "./abi/table.ts";
 import { decodeStruct, encodeStruct, type PlainStruct, type StructName } from "./abi/codec.ts";
+import type { ClockReading } from "./guest_clocks.ts";
 import { checked } from "./kvm_error.ts";
 import type { KvmSystem } from "./system.ts";
 
@@ -49,6 +50,8 @@ export interface ChipState {
   /** `kvm_pit_state2`. */
   readonly pit: PlainStruct;
 }
+
+const CLOCK = STRUCTS.kvm_clock_data;
 
 /** A virtual machine. */
 export class KvmVm implements Disposable {
@@ -129,17 +132,26 @@ export class KvmVm implements Disposable {
     });
   }
 
-  /** The guest's paravirtual clock in ns. */
-  get clockNs(): bigint {
-    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
-    this.#struct(IOCTL.GET_CLOCK, clock, "KVM_GET_CLOCK");
-    return new DataView(clock.buffer).getBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], true);
+  /** Reads the guest's paravirtual clock. */
+  readClock(): ClockReading {
+    const bytes = new Uint8Array(CLOCK.bytes);
+    const sinceMs = performance.now();
+    this.#struct(IOCTL.GET_CLOCK, bytes, "KVM_GET_CLOCK");
+    const hostMs = (sinceMs + performance.now()) / 2;
+    const view = new DataView(bytes.buffer);
+    const saysTsc = (view.getUint32(CLOCK.fields.flags[0], true) & KVM.CLOCK_HOST_TSC) !== 0;
+    return {
+      clockNs: view.getBigUint64(CLOCK.fields.clock[0], true),
+      hostTsc: saysTsc ? view.getBigUint64(CLOCK.fields.host_tsc[0], true) : undefined,
+      hostMs,
+    };
   }
 
-  set clockNs(ns: bigint) {
-    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
-    new DataView(clock.buffer).setBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], ns, true);
-    this.#struct(IOCTL.SET_CLOCK, clock, "KVM_SET_CLOCK");
+  /** Lets the guest's paravirtual clock go on from a time in ns. */
+  setClock(ns: bigint): void {
+    const bytes = new Uint8Array(CLOCK.bytes);
+    new DataView(bytes.buffer).setBigUint64(CLOCK.fields.clock[0], ns, true);
+    this.#struct(IOCTL.SET_CLOCK, bytes, "KVM_SET_CLOCK");
   }
 
   #number(request: number, argument: number, call: string): number {
