@@ -21,17 +21,17 @@ import { FutexWords } from "../ffi/threads.ts";
 import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
-import { GuestClocks } from "./guest_clocks.ts";
 import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
 import { checkLimits, KvmLimitError } from "./limits.ts";
 import { readRegisters, writeFirstRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
-import { type CpuidEntry, KvmSystem } from "./system.ts";
+import { type CpuidEntry, kvmSystem } from "./system.ts";
 import { ATTENTION, HEARTBEAT, STATUS_EXITED, STATUS_FAILED } from "./thread_words.ts";
-import { KvmVcpu } from "./vcpu.ts";
+import type { KvmVcpu } from "./vcpu.ts";
 import { RUN_EXIT, RUN_FAILED } from "./vcpu_runner.ts";
-import { KvmVm, type MemorySpan } from "./vm.ts";
+import { VirtualMachine } from "./virtual_machine.ts";
+import type { KvmVm, MemorySpan } from "./vm.ts";
 
 /** Exits between two looks at the clock: a guest that does nothing but exit gets no signal in the kernel. */
 const EXITS_PER_LOOK = 256;
@@ -50,17 +50,15 @@ export class KvmEngine implements ParallelEngine {
   readonly deterministic = false;
   readonly #machine: Machine;
   readonly #resources = new DisposableStack();
-  readonly #vm: KvmVm;
-  readonly #vcpus: KvmVcpu[] = [];
+  /** What each vCPU's CPUID says. */
   readonly #cpuid: (readonly CpuidEntry[])[];
-  readonly #remotes: RemoteVcpu[] = [];
+  #virtual!: VirtualMachine;
+  #threads = new DisposableStack();
+  #remotes: readonly RemoteVcpu[] = [];
   readonly #shared: FutexWords;
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
-  readonly #debug: GuestDebug;
-  readonly #clocks: GuestClocks;
-  /** As after power-on; made when the first reset wants it. */
-  #pristine: KvmMachineState | undefined;
+  #debug!: GuestDebug;
   /** Registers of vCPUs that were reset and have not been told yet. */
   readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
   /** Registers as they were read since the machine last moved. */
@@ -68,6 +66,8 @@ export class KvmEngine implements ParallelEngine {
   /** Whether the vCPUs and the chips in the kernel are not as they were made any more. */
   #touched = false;
   #started = false;
+  /** Whether its processors may be others than it was made with. */
+  #restored = false;
   /** Whether the first vCPU's last exit was served and is not completed yet. */
   #completes = false;
   #entries = 0;
@@ -86,36 +86,56 @@ export class KvmEngine implements ParallelEngine {
       if (this.#debug.stepped) machine.requestStop();
     });
     const count = machine.vcpus.length;
-    using resources = new DisposableStack();
-    const system = resources.use(new KvmSystem());
-    this.#vm = resources.use(new KvmVm(system));
+    const system = kvmSystem();
     checkLimits(count, Math.max(...machine.rams.map(({ base, size }) => base + size)), {
       vcpus: system.maxVcpus,
       addressBits: system.addressBits,
     });
-    for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
     const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
     this.#cpuid = machine.vcpus.map((_, vcpu) =>
       vcpuCpuid(system.supportedCpuid, { model, vcpu, vcpus: count, tscDeadline })
     );
-    for (let i = 0; i < count; i++) {
-      const vcpu = resources.use(new KvmVcpu(this.#vm, i));
-      vcpu.setCpuid(this.#cpuid[i]);
-      this.#vcpus.push(vcpu);
-    }
-    // KVM says which of its debugging bits it knows since Linux 5.13.
-    const blocksInterrupts = (system.capability("SET_GUEST_DEBUG2") & KVM.GUESTDBG_BLOCKIRQ) !== 0;
-    this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
-    this.#clocks = new GuestClocks(this.#vm, this.#vcpus);
     installKickHandler();
+    using resources = new DisposableStack();
     this.#timer = resources.use(new ThreadTimer());
     this.#shared = resources.use(new FutexWords());
-    for (const vcpu of this.#vcpus.slice(1)) {
-      this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared)));
-    }
+    resources.defer(() => this.#virtual?.[Symbol.dispose]());
+    resources.defer(() => this.#threads.dispose());
+    this.#adopt(VirtualMachine.take(system, [...this.#cpuid]));
     this.#takeOver();
     this.#resources.use(resources.move());
+  }
+
+  /** A virtual machine becomes this engine's. */
+  #adopt(virtual: VirtualMachine): void {
+    this.#virtual = virtual;
+    const { vm, vcpus } = virtual;
+    for (const ram of this.#machine.rams) vm.mapMemory(ram, memorySpans(ram));
+    // KVM says which of its debugging bits it knows since Linux 5.13.
+    const blocksInterrupts = (vm.system.capability("SET_GUEST_DEBUG2") & KVM.GUESTDBG_BLOCKIRQ) !== 0;
+    this.#debug = new GuestDebug(this.#machine.debug, vcpus, blocksInterrupts);
+    this.#remotes = vcpus.slice(1).map((vcpu) =>
+      this.#threads.use(new RemoteVcpu(vcpu, vcpus[0], this.#shared))
+    );
+  }
+
+  /** Begins anew with a virtual machine that was nobody's before. */
+  #replace(): void {
+    const { system } = this.#vm;
+    this.#threads.dispose();
+    this.#virtual.end();
+    this.#threads = new DisposableStack();
+    this.#adopt(new VirtualMachine(system, [...this.#cpuid]));
+    this.#machine.interruptPins.refresh();
+  }
+
+  get #vm(): KvmVm {
+    return this.#virtual.vm;
+  }
+
+  get #vcpus(): readonly KvmVcpu[] {
+    return this.#virtual.vcpus;
   }
 
   /** From now on the vCPUs' registers and the interrupt lines are KVM's. */
@@ -147,7 +167,9 @@ export class KvmEngine implements ParallelEngine {
   /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
   #applyPowerOn(): void {
     if (this.#poweredOn.every((registers) => registers === undefined)) return;
-    const pristine = this.#touched ? this.#pristine ??= this.#freshState() : undefined;
+    const pristine = this.#touched
+      ? VirtualMachine.pristineState(this.#vm.system, [...this.#cpuid])
+      : undefined;
     if (pristine && this.#poweredOn[0]) {
       this.#vm.restoreChips(pristine.chips);
       this.#machine.interruptPins.refresh();
@@ -162,20 +184,8 @@ export class KvmEngine implements ParallelEngine {
       this.#poweredOn[i] = undefined;
     });
     // The counters begin anew: what the guest stood still before is not to be taken off them.
-    if (pristine && this.#started) this.#clocks.stand();
+    if (pristine) this.#virtual.clocks.stand();
     this.#touched = true;
-  }
-
-  /** What a machine like this one is before it has run. */
-  #freshState(): KvmMachineState {
-    using resources = new DisposableStack();
-    const vm = resources.use(new KvmVm(this.#vm.system));
-    const vcpus = this.#cpuid.map((cpuid, i) => {
-      const vcpu = resources.use(new KvmVcpu(vm, i));
-      vcpu.setCpuid(cpuid);
-      return vcpu;
-    });
-    return saveMachine(vm, vcpus, this.#cpuid, "");
   }
 
   runMachine(_: Machine, limitNs: number, hostDeadlineMs: number): void {
@@ -198,7 +208,7 @@ export class KvmEngine implements ParallelEngine {
   /** @param only The number of the one vCPU that shall run; all do where it is undefined. */
   #run(limitNs: number, hostDeadlineMs: number, only: number | undefined): void {
     const { clock } = this.#machine;
-    this.#clocks.goOn();
+    this.#virtual.clocks.goOn();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
@@ -213,7 +223,7 @@ export class KvmEngine implements ParallelEngine {
       clock.stopReal();
       this.#lookForHang();
       this.#known.fill(undefined);
-      this.#clocks.stand();
+      this.#virtual.clocks.stand();
     }
   }
 
@@ -350,12 +360,16 @@ export class KvmEngine implements ParallelEngine {
       tscKhz: this.#vcpus[0].tscKhz,
       supportedCpuid: this.#vm.system.supportedCpuid,
     });
+    // Whoever was another machine's keeps its CPUID.
+    if (this.#virtual.isUsed) this.#replace();
     state.vcpus.forEach(({ cpuid }, i) => {
       this.#vcpus[i].setCpuid(cpuid);
       this.#cpuid[i] = cpuid;
     });
     this.#touched = true;
+    this.#restored = true;
     restoreMachine(this.#vm, this.#vcpus, state);
+    this.#virtual.clocks.stand();
     this.#poweredOn.fill(undefined);
     this.#known.fill(undefined);
   }
@@ -366,7 +380,13 @@ export class KvmEngine implements ParallelEngine {
   }
 
   dispose(): void {
-    this.#resources.dispose();
+    if (this.#resources.disposed) return;
+    using _ = this.#resources;
+    this.#threads.dispose();
+    // Now that no thread is in it. A vCPU that failed, or shut down, is in no state that is known.
+    const end = this.#machine.exit?.kind;
+    this.#virtual.isSound = !this.#completes && !this.#restored && end !== "engineError" &&
+      end !== "tripleFault";
   }
 }
 

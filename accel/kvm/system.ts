@@ -35,25 +35,34 @@ const MOST_CPUID_ENTRIES = 256;
 const MOST_MSRS = 4096;
 
 // What KVM says of itself stays so for as long as this process is there, and is the same for every machine.
-let isChecked = false;
 let supportedCpuid: readonly CpuidEntry[] | undefined;
 let listedMsrs: Uint32Array | undefined;
 let vcpuMapBytes: number | undefined;
 let bitsOfAddress: number | undefined;
 const capabilities = new Map<Capability, number>();
 
+let system: KvmSystem | undefined;
+
+/**
+ * KVM, opened when it is first wanted and for as long as this thread of JavaScript is there.
+ *
+ * @throws {KvmError} when it cannot be opened or is not what the engine needs.
+ */
+export function kvmSystem(): KvmSystem {
+  return system ??= new KvmSystem();
+}
+
 /** KVM, opened. */
-export class KvmSystem implements Disposable {
+export class KvmSystem {
   readonly #descriptor: number;
 
-  /** @throws {KvmError} when it cannot be opened or is not what the engine needs. */
+  /** Use {@linkcode kvmSystem}. */
   constructor() {
     const descriptor = openFile(KVM_DEVICE, LIBC.O_RDWR);
     if (descriptor < 0) throw new KvmError(`opening ${KVM_DEVICE}`, -descriptor);
     this.#descriptor = descriptor;
     try {
-      if (!isChecked) this.#check();
-      isChecked = true;
+      this.#check();
     } catch (error) {
       closeFile(descriptor);
       throw error;
@@ -139,10 +148,6 @@ export class KvmSystem implements Disposable {
     words[0] = MOST_MSRS;
     checked(ioctlBuffer(this.#descriptor, IOCTL.GET_MSR_INDEX_LIST, list), "KVM_GET_MSR_INDEX_LIST");
     return words.slice(1, 1 + Math.min(words[0], MOST_MSRS));
-  }
-
-  [Symbol.dispose](): void {
-    closeFile(this.#descriptor);
   }
 }
 

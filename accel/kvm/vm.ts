@@ -59,6 +59,7 @@ export class KvmVm implements Disposable {
   readonly #scratch: HostPages;
   readonly #line: Uint32Array;
   readonly #linePointer: Deno.PointerValue;
+  readonly #highLines = new Set<number>();
   #memorySlots = 0;
 
   /** @throws {KvmError} when the kernel refuses. */
@@ -81,23 +82,37 @@ export class KvmVm implements Disposable {
   /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
   mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
     if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");
-    const { bytes, fields } = STRUCTS.kvm_userspace_memory_region;
     for (const { base, size, offset } of spans) {
-      const region = new DataView(new ArrayBuffer(bytes));
-      region.setUint32(fields.slot[0], this.#memorySlots++, true);
-      region.setBigUint64(fields.guest_phys_addr[0], BigInt(base), true);
-      region.setBigUint64(fields.memory_size[0], BigInt(size), true);
-      region.setBigUint64(fields.userspace_addr[0], BigInt(ram.hostAddress + offset), true);
-      this.#struct(
-        IOCTL.SET_USER_MEMORY_REGION,
-        new Uint8Array(region.buffer),
-        "KVM_SET_USER_MEMORY_REGION",
-      );
+      this.#setSlot(this.#memorySlots++, base, size, ram.hostAddress + offset);
     }
+  }
+
+  /** @param size Bytes; 0 takes the memory away. */
+  #setSlot(slot: number, base: number, size: number, hostAddress: number): void {
+    const { bytes, fields } = STRUCTS.kvm_userspace_memory_region;
+    const region = new DataView(new ArrayBuffer(bytes));
+    region.setUint32(fields.slot[0], slot, true);
+    region.setBigUint64(fields.guest_phys_addr[0], BigInt(base), true);
+    region.setBigUint64(fields.memory_size[0], BigInt(size), true);
+    region.setBigUint64(fields.userspace_addr[0], BigInt(hostAddress), true);
+    this.#struct(
+      IOCTL.SET_USER_MEMORY_REGION,
+      new Uint8Array(region.buffer),
+      "KVM_SET_USER_MEMORY_REGION",
+    );
+  }
+
+  /** Takes all memory away, lowers all lines, and gives the chips a state. No vCPU may run. */
+  clear(chips: ChipState): void {
+    while (this.#memorySlots > 0) this.#setSlot(--this.#memorySlots, 0, 0, 0);
+    for (const line of this.#highLines) this.setLine(line, false);
+    this.restoreChips(chips);
   }
 
   /** Drives an input pin of PICs and I/O APIC, by its global system interrupt. */
   setLine(gsi: number, level: boolean): void {
+    if (level) this.#highLines.add(gsi);
+    else this.#highLines.delete(gsi);
     this.#line[0] = gsi;
     this.#line[1] = level ? 1 : 0;
     checked(ioctl(this.descriptor, IOCTL.IRQ_LINE, this.#linePointer), "KVM_IRQ_LINE");
