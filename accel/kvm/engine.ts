@@ -68,6 +68,8 @@ export class KvmEngine implements ParallelEngine {
   #started = false;
   /** Whether its processors may be others than it was made with. */
   #restored = false;
+  /** Whether a run has begun that did not end as runs do. */
+  #broken = false;
   /** Whether the first vCPU's last exit was served and is not completed yet. */
   #completes = false;
   #entries = 0;
@@ -213,6 +215,7 @@ export class KvmEngine implements ParallelEngine {
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
     clock.startReal();
+    this.#broken = true;
     try {
       for (const remote of this.#remotes) {
         if (only === undefined || only === remote.vcpu.index) remote.resume();
@@ -225,6 +228,7 @@ export class KvmEngine implements ParallelEngine {
       this.#known.fill(undefined);
       this.#virtual.clocks.stand();
     }
+    this.#broken = false;
   }
 
   #runUntil(limitNs: number, hostDeadlineMs: number, firstRuns: boolean): void {
@@ -383,9 +387,9 @@ export class KvmEngine implements ParallelEngine {
     if (this.#resources.disposed) return;
     using _ = this.#resources;
     this.#threads.dispose();
-    // Now that no thread is in it. A vCPU that failed, or shut down, is in no state that is known.
+    // Now that no thread is in it. What failed, or shut down, is in no state that is known.
     const end = this.#machine.exit?.kind;
-    this.#virtual.isSound = !this.#completes && !this.#restored && end !== "engineError" &&
+    this.#virtual.isSound = !this.#broken && !this.#restored && end !== "engineError" &&
       end !== "tripleFault";
   }
 }

@@ -7,7 +7,7 @@
  */
 import { GuestClocks } from "./guest_clocks.ts";
 import { KvmError } from "./kvm_error.ts";
-import { type KvmMachineState, restoreVcpu, saveMachine } from "./state.ts";
+import { type KvmMachineState, restoreVcpu, saveMachine, type VcpuState } from "./state.ts";
 import type { CpuidEntry, KvmSystem } from "./system.ts";
 import { KvmVcpu } from "./vcpu.ts";
 import { KvmVm } from "./vm.ts";
@@ -54,10 +54,12 @@ export class VirtualMachine implements Disposable {
       spare.vcpus.length === cpuid.length && spare.#cpuid[0] === cpuid[0]
     );
     if (at >= 0) return spares.splice(at, 1)[0];
-    const made = new VirtualMachine(system, cpuid);
+    using resources = new DisposableStack();
+    const made = resources.use(new VirtualMachine(system, cpuid));
     // Most processes have one machine: what they all begin with is only worth knowing for the second.
     if (!pristine.has(cpuid[0])) pristine.set(cpuid[0], undefined);
     else if (pristine.get(cpuid[0]) === undefined) pristine.set(cpuid[0], made.#save());
+    resources.move();
     return made;
   }
 
@@ -77,8 +79,13 @@ export class VirtualMachine implements Disposable {
 
   /** Keeps it for the next machine where that is possible; otherwise it ends. */
   [Symbol.dispose](): void {
-    if (!this.isSound || !this.#setBack()) return this.end();
-    spares.push(this);
+    let isKept = false;
+    try {
+      isKept = this.isSound && this.#setBack();
+    } finally {
+      if (!isKept) this.end();
+    }
+    if (isKept) spares.push(this);
     if (spares.length > MOST_SPARES) spares.shift()!.end();
   }
 
@@ -98,7 +105,7 @@ export class VirtualMachine implements Disposable {
       this.vcpus.forEach((vcpu, i) => {
         vcpu.setGuestDebug(0, []);
         vcpu.bytes.fill(0);
-        restoreVcpu(vcpu, state.vcpus[i]);
+        restoreVcpu(vcpu, withoutKnownMsrs(state.vcpus[i], vcpu));
       });
       // Until the next machine runs they stand still.
       this.vm.setClock(state.clockNs);
@@ -109,6 +116,14 @@ export class VirtualMachine implements Disposable {
       throw error;
     }
   }
+}
+
+/** The state without those MSRs that are so already: of some, the kernel notes every write in its log. */
+function withoutKnownMsrs(state: VcpuState, vcpu: KvmVcpu): VcpuState {
+  const { registers } = state;
+  const now = vcpu.getMsrs(registers.msrs.keys());
+  const msrs = new Map([...registers.msrs].filter(([number, value]) => now.get(number) !== value));
+  return { ...state, registers: { ...registers, msrs } };
 }
 
 /** Ends those that are kept. */

@@ -1,5 +1,5 @@
 /** A virtual machine that one machine leaves and the next begins with is as if it were new. */
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { endSpares } from "../../../accel/kvm/virtual_machine.ts";
 import { hardwareKvmTest, kvmTest } from "../../support/kvm.ts";
 import { BareMachine, CODE, PRINT_PORT, startRegisters } from "../../support/x86_machine.ts";
@@ -121,6 +121,19 @@ kvmTest("one in which something went wrong is not used again", () => {
     guest.run();
     assertEquals(guest.machine.exit?.kind, "tripleFault");
   }
+  assertEquals(virtualMachines(), kept - 1);
+  beginKeeping(1);
+  assertThrows(
+    () => {
+      using guest = new BareMachine({ code: PRINT });
+      guest.onPrint = () => {
+        throw new Error("a device's mistake");
+      };
+      guest.run();
+    },
+    Error,
+    "a device's mistake",
+  );
   assertEquals(virtualMachines(), kept - 1);
 });
 
