@@ -346,7 +346,7 @@ export class KvmEngine implements ParallelEngine {
    */
   save(board: string): KvmMachineState {
     this.#applyPowerOn();
-    return saveMachine(this.#vm, this.#vcpus, this.#cpuid, board);
+    return saveMachine(this.#virtual, this.#cpuid, board);
   }
 
   /**
@@ -372,8 +372,7 @@ export class KvmEngine implements ParallelEngine {
     });
     this.#touched = true;
     this.#restored = true;
-    restoreMachine(this.#vm, this.#vcpus, state);
-    this.#virtual.clocks.stand();
+    restoreMachine(this.#virtual, state);
     this.#poweredOn.fill(undefined);
     this.#known.fill(undefined);
   }

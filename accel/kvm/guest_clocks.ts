@@ -29,6 +29,14 @@ export interface ClockReading {
   readonly hostMs: number;
 }
 
+/** What a guest's clocks show at one moment. */
+export interface ShownClocks {
+  /** The paravirtual clock in ns. */
+  readonly clockNs: bigint;
+  /** Each vCPU's time-stamp counter; undefined where KVM does not say what it is at that moment. */
+  readonly counters: readonly (bigint | undefined)[];
+}
+
 /** The clocks of one machine. */
 export class GuestClocks {
   #stood: ClockReading | undefined;
@@ -55,6 +63,29 @@ export class GuestClocks {
       else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
       vcpu.excuseGap();
     });
+  }
+
+  /** What the clocks show to the guest, which stands still. */
+  read(): ShownClocks {
+    const { clockNs, hostTsc } = this.#stood ?? this.vm.readClock();
+    const counters = this.vcpus.map(({ tscOffset }) =>
+      hostTsc === undefined || tscOffset === undefined ? undefined : BigInt.asUintN(64, hostTsc + tscOffset)
+    );
+    return { clockNs, counters };
+  }
+
+  /** The guest, which stands still, will go on with these. A counter is left alone where it cannot be set exactly. */
+  set({ clockNs, counters }: ShownClocks): void {
+    this.vm.setClock(clockNs);
+    const now = this.#stood = this.vm.readClock();
+    if (now.hostTsc === undefined) return;
+    const since = (now.clockNs - clockNs) * BigInt(this.vcpus[0].tscKhz) / 1_000_000n;
+    for (const [i, vcpu] of this.vcpus.entries()) {
+      const counter = counters[i];
+      if (counter !== undefined && vcpu.tscOffset !== undefined) {
+        vcpu.tscOffset = counter + since - now.hostTsc;
+      }
+    }
   }
 
   /** What is added to the host's counter where KVM says it; nothing when a stop is to be forgiven. */

@@ -74,7 +74,7 @@ export class VirtualMachine implements Disposable {
   }
 
   #save(): KvmMachineState {
-    return saveMachine(this.vm, this.vcpus, this.#cpuid, "");
+    return saveMachine(this, this.#cpuid, "");
   }
 
   /** Keeps it for the next machine where that is possible; otherwise it ends. */
