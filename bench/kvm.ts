@@ -29,7 +29,7 @@ async function measure(): Promise<number> {
   const latencies = kicks();
   const at = (share: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))];
-  const start = medianStartMs();
+  const start = medianStartMs(report);
   const resident = await inProcessOfItsOwn();
   const boot = await bootRatio(report);
   const figures: Figure[] = [

@@ -89,6 +89,12 @@ const PAGES_PER_USE = 4;
 /** Guest page size, in bytes, of every ISA we run. */
 export const PAGE_SIZE = 4096;
 
+/** Bytes that say something of each page. */
+interface PageBytes {
+  readonly pages: HostPages;
+  readonly u8: Uint8Array;
+}
+
 /** Guest RAM: one contiguous span of guest-physical addresses. */
 export class GuestRam {
   /** The bytes. */
@@ -100,24 +106,14 @@ export class GuestRam {
   /** Host virtual address of byte 0 (0 without FFI). */
   readonly hostAddress: number;
   /**
-   * One byte per RAM page: non-zero where translated code was taken from the page. Such a page never
-   * enters a store TLB, so that every store to it comes by {@linkcode GuestRam.onCodeWrite}.
-   */
-  readonly codePages: Uint8Array;
-  /**
    * Called before a store of `size` bytes at RAM offset `offset` changes a page with translated code.
    * The execution engine replaces it.
    */
   onCodeWrite: (offset: number, size: number) => void = () => {};
-  /**
-   * One byte per RAM page: zero where {@linkcode GuestRam.use} is to be called before a translation leads to the page.
-   */
-  readonly counted: Uint8Array;
-  /** Host virtual address of {@linkcode GuestRam.counted} (0 without FFI). */
-  readonly countedAddress: number;
-  #pages: HostPages;
-  #codePages: HostPages;
-  #counted: HostPages;
+  readonly #host: HostMemory;
+  readonly #pages: HostPages;
+  #codePages: PageBytes | undefined;
+  #counted: PageBytes | undefined;
   /** Pages that were used of each large page, about. */
   readonly #density: Uint16Array;
 
@@ -126,23 +122,61 @@ export class GuestRam {
    * @param size Bytes; a multiple of the page size.
    */
   constructor(host: HostMemory, readonly base: number, readonly size: number) {
+    this.#host = host;
     this.#pages = host.allocateShared?.(size) ?? host.allocate(size);
-    this.#codePages = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
     this.u8 = new Uint8Array(this.#pages.buffer, 0, size);
     this.i32 = new Int32Array(this.#pages.buffer, 0, size / 4);
     this.view = new DataView(this.#pages.buffer, 0, size);
     this.hostAddress = this.#pages.address;
-    this.codePages = new Uint8Array(this.#codePages.buffer);
-    this.codePagesAddress = this.#codePages.address;
-    this.#counted = host.allocate(Math.max(size / PAGE_SIZE, PAGE_SIZE));
-    this.counted = new Uint8Array(this.#counted.buffer);
-    this.countedAddress = this.#counted.address;
     this.#density = new Uint16Array(Math.ceil(size / LARGE_PAGE_SIZE));
     if (this.#pages.useLargePage === undefined) this.#settleAll();
   }
 
+  /**
+   * One byte per RAM page: non-zero where translated code was taken from the page. Such a page never
+   * enters a store TLB, so that every store to it comes by {@linkcode GuestRam.onCodeWrite}.
+   */
+  get codePages(): Uint8Array {
+    return this.#codePageBytes.u8;
+  }
+
   /** Host virtual address of {@linkcode GuestRam.codePages} (0 without FFI). */
-  readonly codePagesAddress: number;
+  get codePagesAddress(): number {
+    return this.#codePageBytes.pages.address;
+  }
+
+  /**
+   * One byte per RAM page: zero where {@linkcode GuestRam.use} is to be called before a translation leads to the page.
+   */
+  get counted(): Uint8Array {
+    return this.#countedBytes.u8;
+  }
+
+  /** Host virtual address of {@linkcode GuestRam.counted} (0 without FFI). */
+  get countedAddress(): number {
+    return this.#countedBytes.pages.address;
+  }
+
+  // Both are made when somebody first asks: an engine that translates nothing does without.
+  get #codePageBytes(): PageBytes {
+    return this.#codePages ??= this.#pageBytes();
+  }
+
+  get #countedBytes(): PageBytes {
+    if (this.#counted === undefined) {
+      this.#counted = this.#pageBytes();
+      this.#density.forEach((pages, large) => {
+        if (pages >= DENSE_PAGES) this.#countAll(large);
+      });
+    }
+    return this.#counted;
+  }
+
+  /** A byte for each page. */
+  #pageBytes(): PageBytes {
+    const pages = this.#host.allocate(Math.max(this.size / PAGE_SIZE, PAGE_SIZE));
+    return { pages, u8: new Uint8Array(pages.buffer) };
+  }
 
   /** Whether `[address, address + size)` lies in RAM, without wrapping. Addresses are guest-physical. */
   contains(address: number, size: number): boolean {
@@ -153,8 +187,9 @@ export class GuestRam {
   /** The guest is about to use the page of RAM at an offset. */
   use(offset: number): void {
     const page = Math.floor(offset / PAGE_SIZE);
-    if (this.counted[page] !== 0) return;
-    this.counted[page] = 1;
+    const { counted } = this;
+    if (counted[page] !== 0) return;
+    counted[page] = 1;
     this.#fill(Math.floor(offset / LARGE_PAGE_SIZE), PAGES_PER_USE);
   }
 
@@ -163,14 +198,20 @@ export class GuestRam {
     if (this.#density[large] >= DENSE_PAGES) return;
     this.#density[large] += pages;
     if (this.#density[large] < DENSE_PAGES) return;
-    const from = large * LARGE_PAGE_SIZE, to = from + LARGE_PAGE_SIZE;
-    this.counted.fill(1, from / PAGE_SIZE, to / PAGE_SIZE);
-    if (to <= this.size && !this.#pages.useLargePage!(from)) this.#settleAll();
+    this.#countAll(large);
+    const from = large * LARGE_PAGE_SIZE;
+    if (from + LARGE_PAGE_SIZE <= this.size && !this.#pages.useLargePage!(from)) this.#settleAll();
+  }
+
+  /** All of a large page counts as used. */
+  #countAll(large: number): void {
+    const pages = LARGE_PAGE_SIZE / PAGE_SIZE;
+    this.#counted?.u8.fill(1, large * pages, (large + 1) * pages);
   }
 
   /** There are no large pages: nothing needs to be counted. */
   #settleAll(): void {
-    this.counted.fill(1);
+    this.#counted?.u8.fill(1);
     this.#density.fill(DENSE_PAGES);
   }
 
@@ -187,19 +228,23 @@ export class GuestRam {
     }
     const offset = address - this.base;
     const last = offset + bytes.length - 1;
-    for (let page = Math.floor(offset / PAGE_SIZE); page <= Math.floor(last / PAGE_SIZE); page++) {
-      if (this.codePages[page] !== 0) {
-        const from = Math.max(offset, page * PAGE_SIZE);
-        const to = Math.min(last + 1, (page + 1) * PAGE_SIZE);
-        this.onCodeWrite(from, to - from);
-      }
-    }
+    if (this.#codePages !== undefined) this.#announceWrite(this.#codePages.u8, offset, last);
     for (let at = offset; at <= last;) {
       const end = Math.min(last + 1, (Math.floor(at / LARGE_PAGE_SIZE) + 1) * LARGE_PAGE_SIZE);
       this.#fill(Math.floor(at / LARGE_PAGE_SIZE), Math.ceil((end - at) / PAGE_SIZE));
       at = end;
     }
     this.u8.set(bytes, offset);
+  }
+
+  /** Bytes from an offset to another will change. */
+  #announceWrite(codePages: Uint8Array, offset: number, last: number): void {
+    for (let page = Math.floor(offset / PAGE_SIZE); page <= Math.floor(last / PAGE_SIZE); page++) {
+      if (codePages[page] === 0) continue;
+      const from = Math.max(offset, page * PAGE_SIZE);
+      const to = Math.min(last + 1, (page + 1) * PAGE_SIZE);
+      this.onCodeWrite(from, to - from);
+    }
   }
 
   /**
@@ -225,7 +270,7 @@ export class GuestRam {
   /** Gives the pages back to the host. */
   free(): void {
     this.#pages.free();
-    this.#codePages.free();
-    this.#counted.free();
+    this.#codePages?.pages.free();
+    this.#counted?.pages.free();
   }
 }

@@ -5,22 +5,31 @@
 import { Bus, type Mapping } from "./bus.ts";
 import type { Device } from "./devices/device.ts";
 
-const PORTS = 0x10000;
+/** The table of ports grows by so many at least. */
+const PORTS_STEP = 0x1000;
 
 /** The port space of one machine. */
 export class Ports extends Bus {
-  /** For each port the number of its device, counted from 1: ports are used more often than any device's memory. */
-  #numbers = new Uint8Array(); // until there is any: most guests have no ports
+  /**
+   * For each port up to the last one with a device the number of that, counted from 1: ports are used more often
+   * than any device's memory.
+   */
+  #numbers = new Uint8Array(0);
 
   override map(name: string, base: number, size: number, device: Device): void {
     super.map(name, base, size, device);
-    if (this.#numbers.length === 0) this.#numbers = new Uint8Array(PORTS);
-    this.#numbers.fill(this.mappings.length, base, base + size);
+    const end = base + size;
+    if (end > this.#numbers.length) {
+      const numbers = new Uint8Array(Math.ceil(end / PORTS_STEP) * PORTS_STEP);
+      numbers.set(this.#numbers);
+      this.#numbers = numbers;
+    }
+    this.#numbers.fill(this.mappings.length, base, end);
   }
 
   override find(port: number, size: number): Mapping | undefined {
     const number = this.#numbers[port];
-    if (!number) return undefined; // also beyond the last port, where an access of several bytes may lead
+    if (!number) return undefined; // also beyond the table
     const mapping = this.mappings[number - 1];
     return port + size <= mapping.base + mapping.size ? mapping : undefined;
   }

@@ -50,30 +50,47 @@ const READ_WRITE = PROT_READ | PROT_WRITE;
 const ANONYMOUS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 const GUEST_MEMORY = "memory for the guest";
 
-/** From this size on mappings are kept for the next machine. */
-const LARGE_BYTES = 64 << 20;
-/** How many are kept. */
-const MOST_SPARES = 2;
+/** Mappings of machines that have ended, emptied, which the next machine's begin with. */
+class Spares {
+  readonly #kept: { readonly pages: HostPages; readonly unmap: () => void }[] = [];
 
-/** What machines that have ended had, emptied. The host has the memory back; only addresses are kept. */
-const spares: { readonly pages: HostPages; readonly unmap: () => void }[] = [];
+  /**
+   * @param most How many are kept.
+   * @param empty Makes a mapping as good as new; false where that fails.
+   */
+  constructor(private readonly most: number, private readonly empty: (pages: HostPages) => boolean) {}
 
-/** A mapping as large as a guest's RAM. For each new one of them V8 would collect all garbage there is. */
-function mapLarge(bytes: number): HostPages {
-  const at = spares.findIndex(({ pages }) => pages.buffer.byteLength === bytes);
-  if (at >= 0) return spares.splice(at, 1)[0].pages;
-  const { buffer, address, free: unmap } = map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
-  const pages: HostPages = {
-    buffer,
-    address,
-    free() {
-      if (libc().symbols.madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED) !== 0) return unmap();
-      spares.push({ pages, unmap });
-      if (spares.length > MOST_SPARES) spares.shift()!.unmap();
-    },
-  };
-  return pages;
+  /** A mapping of that size, which comes back when it is freed. */
+  map(bytes: number): HostPages {
+    const at = this.#kept.findIndex(({ pages }) => pages.buffer.byteLength === bytes);
+    if (at >= 0) return this.#kept.splice(at, 1)[0].pages;
+    const { buffer, address, free: unmap } = map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
+    const pages: HostPages = {
+      buffer,
+      address,
+      free: () => {
+        if (!this.empty(pages)) return unmap();
+        this.#kept.push({ pages, unmap });
+        if (this.#kept.length > this.most) this.#kept.shift()!.unmap();
+      },
+    };
+    return pages;
+  }
 }
+
+/** From this size on a mapping is as large as a guest's RAM: for each new one V8 would collect all garbage there is. */
+const LARGE_BYTES = 64 << 20;
+/** The host has the memory back; only addresses are kept. */
+const largeSpares = new Spares(
+  2,
+  ({ address, buffer }) =>
+    libc().symbols.madvise(BigInt(address), BigInt(buffer.byteLength), MADV_DONTNEED) === 0,
+);
+/** Single pages by which machines talk to the kernel: taking one from the host takes longer than emptying it. */
+const pageSpares = new Spares(16, ({ buffer }) => {
+  new Uint8Array(buffer).fill(0);
+  return true;
+});
 
 /** From this size on small mappings get a large page: taking a few dozen pages one by one costs more. */
 const DENSE_BYTES = 512 << 10;
@@ -92,7 +109,8 @@ function mapDense(bytes: number): HostPages {
 /** Zeroed pages with an address, from anonymous mappings. */
 export const mappedMemory: HostMemory = {
   allocate(bytes) {
-    if (bytes >= LARGE_BYTES) return mapLarge(bytes);
+    if (bytes === PAGE_SIZE) return pageSpares.map(bytes);
+    if (bytes >= LARGE_BYTES) return largeSpares.map(bytes);
     return bytes >= DENSE_BYTES ? mapDense(bytes) : map(bytes, READ_WRITE, ANONYMOUS, GUEST_MEMORY);
   },
 };

@@ -185,11 +185,14 @@ export function threadId(): number {
  */
 export const KICK_SIGNAL: number = LIBC.SIGRTMAX - 3;
 
+let kickHandlerInstalled = false;
+
 /**
  * Lets {@linkcode KICK_SIGNAL} do nothing but interrupt. Other system calls than KVM_RUN, which never restarts,
  * go on by themselves.
  */
 export function installKickHandler(): void {
+  if (kickHandlerInstalled) return;
   const { bytes, fields } = STRUCTS.sigaction;
   const action = new DataView(new ArrayBuffer(bytes));
   const handler = library().calls.abs as unknown as Deno.PointerValue;
@@ -198,6 +201,7 @@ export function installKickHandler(): void {
   if (library().calls.sigaction(KICK_SIGNAL, new Uint8Array(action.buffer), null) < 0) {
     throw new PosixError("sigaction", lastErrno());
   }
+  kickHandlerInstalled = true;
 }
 
 /** Sends {@linkcode KICK_SIGNAL} to a thread of this process. False when there is no such thread. */
@@ -217,7 +221,8 @@ const REPEAT_NS = 500_000;
 export class ThreadTimer implements Disposable {
   readonly #timer: number;
   readonly #pages: HostPages;
-  readonly #spec: BigInt64Array;
+  /** `itimerspec` in words: seconds and nanoseconds fit the low halves of their fields. */
+  readonly #spec: Int32Array;
   readonly #specPointer: Deno.PointerValue;
   readonly #settime: Posix["syscall"];
 
@@ -230,17 +235,16 @@ export class ThreadTimer implements Disposable {
     event.setInt32(fields.sigev_signo[0], KICK_SIGNAL, true);
     event.setInt32(fields.sigev_notify[0], LIBC.SIGEV_THREAD_ID, true);
     event.setInt32(fields["_sigev_un._tid"][0], threadId(), true);
-    const eventBytes = new Uint8Array(this.#pages.buffer, 0, STRUCTS.sigevent.bytes);
-    const number = new Int32Array(this.#pages.buffer, 256, 1);
-    const at = (offset: number) => pointer(this.#pages.address + offset);
-    if (calls.syscallPointers(SYS.timer_create, LIBC.CLOCK_MONOTONIC, at(0), at(256)) < 0) {
+    // The timer's number is written where its times will be.
+    this.#spec = new Int32Array(this.#pages.buffer, SPEC, STRUCTS.itimerspec.bytes / 4);
+    this.#specPointer = pointer(this.#pages.address + SPEC);
+    const eventPointer = pointer(this.#pages.address);
+    if (calls.syscallPointers(SYS.timer_create, LIBC.CLOCK_MONOTONIC, eventPointer, this.#specPointer) < 0) {
       this.#pages.free();
       throw new PosixError("timer_create", lastErrno());
     }
-    eventBytes.fill(0);
-    this.#timer = number[0];
-    this.#spec = new BigInt64Array(this.#pages.buffer, 0, STRUCTS.itimerspec.bytes / 8);
-    this.#specPointer = at(0);
+    this.#timer = this.#spec[0];
+    this.#spec[0] = 0;
   }
 
   /** Goes off after `ns` nanoseconds (at least one), and from then on every half millisecond. */
@@ -256,9 +260,9 @@ export class ThreadTimer implements Disposable {
   #set(ns: number, repeatNs: number): void {
     const spec = this.#spec;
     const seconds = Math.floor(ns / 1e9);
-    spec[INTERVAL_NSEC] = BigInt(repeatNs);
-    spec[VALUE_SEC] = BigInt(seconds);
-    spec[VALUE_NSEC] = BigInt(ns - seconds * 1e9);
+    spec[INTERVAL_NSEC] = repeatNs;
+    spec[VALUE_SEC] = seconds;
+    spec[VALUE_NSEC] = ns - seconds * 1e9;
     this.#settime(SYS.timer_settime, this.#timer, 0, this.#specPointer, null);
   }
 
@@ -268,9 +272,11 @@ export class ThreadTimer implements Disposable {
   }
 }
 
-const INTERVAL_NSEC = STRUCTS.itimerspec.fields["it_interval.tv_nsec"][0] >> 3;
-const VALUE_SEC = STRUCTS.itimerspec.fields["it_value.tv_sec"][0] >> 3;
-const VALUE_NSEC = STRUCTS.itimerspec.fields["it_value.tv_nsec"][0] >> 3;
+/** Where in the page the times are; what tells the timer whom to signal comes first. */
+const SPEC = 256;
+const INTERVAL_NSEC = STRUCTS.itimerspec.fields["it_interval.tv_nsec"][0] >> 2;
+const VALUE_SEC = STRUCTS.itimerspec.fields["it_value.tv_sec"][0] >> 2;
+const VALUE_NSEC = STRUCTS.itimerspec.fields["it_value.tv_nsec"][0] >> 2;
 
 function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);

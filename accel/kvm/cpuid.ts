@@ -73,12 +73,25 @@ export interface CpuidOptions {
   readonly tscDeadline: boolean;
 }
 
+/** Tables that were made, by what KVM supports and by {@linkcode CpuidOptions} as text. */
+const made = new WeakMap<readonly CpuidEntry[], Map<string, readonly CpuidEntry[]>>();
+
 /**
- * The CPUID table of one vCPU.
+ * The CPUID table of one vCPU. Each machine needs the same ones: they are made once.
  *
  * @throws {CpuModelError} when there is no such model, or the host lacks features of it.
  */
-export function vcpuCpuid(supported: readonly CpuidEntry[], options: CpuidOptions): CpuidEntry[] {
+export function vcpuCpuid(supported: readonly CpuidEntry[], options: CpuidOptions): readonly CpuidEntry[] {
+  let tables = made.get(supported);
+  if (tables === undefined) made.set(supported, tables = new Map());
+  const { model, vcpu, vcpus, tscDeadline } = options;
+  const key = `${model} ${vcpu} ${vcpus} ${tscDeadline}`;
+  let table = tables.get(key);
+  if (table === undefined) tables.set(key, table = makeTable(supported, options));
+  return table;
+}
+
+function makeTable(supported: readonly CpuidEntry[], options: CpuidOptions): readonly CpuidEntry[] {
   const level = CPU_MODELS.indexOf(options.model);
   if (level < 0) {
     throw new CpuModelError(`There is no CPU model "${options.model}". There is: ${CPU_MODELS.join(", ")}.`);

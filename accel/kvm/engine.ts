@@ -22,22 +22,21 @@ import { type CpuModel, vcpuCpuid } from "./cpuid.ts";
 import { KVM, MP_STATE } from "./abi/table.ts";
 import { ExitHandler } from "./exits.ts";
 import { fitsDebugRegisters, GuestDebug } from "./guest_debug.ts";
-import { addressBits, checkLimits, KvmLimitError } from "./limits.ts";
-import { MSR_TSC, readRegisters, writeRegisters } from "./registers.ts";
+import { checkLimits, KvmLimitError } from "./limits.ts";
+import { readRegisters, writeFirstRegisters, writeRegisters } from "./registers.ts";
 import { RemoteVcpu } from "./remote_vcpu.ts";
 import { checkState, type KvmMachineState, restoreMachine, restoreVcpu, saveMachine } from "./state.ts";
-import { type CpuidEntry, KvmSystem } from "./system.ts";
+import { type CpuidEntry, kvmSystem } from "./system.ts";
 import { ATTENTION, HEARTBEAT, STATUS_EXITED, STATUS_FAILED } from "./thread_words.ts";
-import { KvmVcpu } from "./vcpu.ts";
+import type { KvmVcpu } from "./vcpu.ts";
 import { RUN_EXIT, RUN_FAILED } from "./vcpu_runner.ts";
-import { KvmVm, type MemorySpan } from "./vm.ts";
+import { VirtualMachine } from "./virtual_machine.ts";
+import type { KvmVm, MemorySpan } from "./vm.ts";
 
 /** Exits between two looks at the clock: a guest that does nothing but exit gets no signal in the kernel. */
 const EXITS_PER_LOOK = 256;
 /** Longest run without a look at anything. */
 const MAX_SLICE_NS = 50e6;
-/** The guest's clocks are set back where it stood still for longer. */
-const FORGIVEN_GAP_MS = 20;
 
 /** How the engine is set up. */
 export interface KvmOptions {
@@ -51,23 +50,26 @@ export class KvmEngine implements ParallelEngine {
   readonly deterministic = false;
   readonly #machine: Machine;
   readonly #resources = new DisposableStack();
-  readonly #vm: KvmVm;
-  readonly #vcpus: KvmVcpu[] = [];
+  /** What each vCPU's CPUID says. */
   readonly #cpuid: (readonly CpuidEntry[])[];
-  readonly #remotes: RemoteVcpu[] = [];
+  #virtual!: VirtualMachine;
+  #threads = new DisposableStack();
+  #remotes: readonly RemoteVcpu[] = [];
   readonly #shared: FutexWords;
   readonly #timer: ThreadTimer;
   readonly #exits: ExitHandler;
-  readonly #debug: GuestDebug;
-  /** As after power-on; made when the first reset wants it. */
-  #pristine: KvmMachineState | undefined;
+  #debug!: GuestDebug;
   /** Registers of vCPUs that were reset and have not been told yet. */
   readonly #poweredOn: (Readonly<X86Registers> | undefined)[] = [];
   /** Registers as they were read since the machine last moved. */
   readonly #known: (Readonly<X86Registers> | undefined)[] = [];
+  /** Whether the vCPUs and the chips in the kernel are not as they were made any more. */
+  #touched = false;
   #started = false;
-  /** `performance.now()` since when the guest stands still. */
-  #stoodSinceMs = performance.now();
+  /** Whether its processors may be others than it was made with. */
+  #restored = false;
+  /** Whether a run has begun that did not end as runs do. */
+  #broken = false;
   /** Whether the first vCPU's last exit was served and is not completed yet. */
   #completes = false;
   #entries = 0;
@@ -86,34 +88,56 @@ export class KvmEngine implements ParallelEngine {
       if (this.#debug.stepped) machine.requestStop();
     });
     const count = machine.vcpus.length;
-    using resources = new DisposableStack();
-    const system = resources.use(new KvmSystem());
-    this.#vm = resources.use(new KvmVm(system));
+    const system = kvmSystem();
     checkLimits(count, Math.max(...machine.rams.map(({ base, size }) => base + size)), {
-      vcpus: this.#vm.maxVcpus,
-      addressBits: addressBits(system.supportedCpuid),
+      vcpus: system.maxVcpus,
+      addressBits: system.addressBits,
     });
-    for (const ram of machine.rams) this.#vm.mapMemory(ram, memorySpans(ram));
     const model = options.cpuModel ?? "host";
     const tscDeadline = system.capability("TSC_DEADLINE_TIMER") > 0;
     this.#cpuid = machine.vcpus.map((_, vcpu) =>
       vcpuCpuid(system.supportedCpuid, { model, vcpu, vcpus: count, tscDeadline })
     );
-    for (let i = 0; i < count; i++) {
-      const vcpu = resources.use(new KvmVcpu(this.#vm, i));
-      vcpu.setCpuid(this.#cpuid[i]);
-      this.#vcpus.push(vcpu);
-    }
-    const blocksInterrupts = (this.#vm.debugFlags & KVM.GUESTDBG_BLOCKIRQ) !== 0;
-    this.#debug = new GuestDebug(machine.debug, this.#vcpus, blocksInterrupts);
     installKickHandler();
+    using resources = new DisposableStack();
     this.#timer = resources.use(new ThreadTimer());
     this.#shared = resources.use(new FutexWords());
-    for (const vcpu of this.#vcpus.slice(1)) {
-      this.#remotes.push(resources.use(new RemoteVcpu(vcpu, this.#vcpus[0], this.#shared)));
-    }
+    resources.defer(() => this.#virtual?.[Symbol.dispose]());
+    resources.defer(() => this.#threads.dispose());
+    this.#adopt(VirtualMachine.take(system, [...this.#cpuid]));
     this.#takeOver();
     this.#resources.use(resources.move());
+  }
+
+  /** A virtual machine becomes this engine's. */
+  #adopt(virtual: VirtualMachine): void {
+    this.#virtual = virtual;
+    const { vm, vcpus } = virtual;
+    for (const ram of this.#machine.rams) vm.mapMemory(ram, memorySpans(ram));
+    // KVM says which of its debugging bits it knows since Linux 5.13.
+    const blocksInterrupts = (vm.system.capability("SET_GUEST_DEBUG2") & KVM.GUESTDBG_BLOCKIRQ) !== 0;
+    this.#debug = new GuestDebug(this.#machine.debug, vcpus, blocksInterrupts);
+    this.#remotes = vcpus.slice(1).map((vcpu) =>
+      this.#threads.use(new RemoteVcpu(vcpu, vcpus[0], this.#shared))
+    );
+  }
+
+  /** Begins anew with a virtual machine that was nobody's before. */
+  #replace(): void {
+    const { system } = this.#vm;
+    this.#threads.dispose();
+    this.#virtual.end();
+    this.#threads = new DisposableStack();
+    this.#adopt(new VirtualMachine(system, [...this.#cpuid]));
+    this.#machine.interruptPins.refresh();
+  }
+
+  get #vm(): KvmVm {
+    return this.#virtual.vm;
+  }
+
+  get #vcpus(): readonly KvmVcpu[] {
+    return this.#virtual.vcpus;
   }
 
   /** From now on the vCPUs' registers and the interrupt lines are KVM's. */
@@ -134,6 +158,7 @@ export class KvmEngine implements ParallelEngine {
       },
       write: (registers) => {
         this.#applyPowerOn();
+        this.#touched = true;
         writeRegisters(this.#vcpus[index], registers);
         this.#known[index] = undefined;
       },
@@ -144,30 +169,25 @@ export class KvmEngine implements ParallelEngine {
   /** Lets resets take effect. What the board sets up is written over what KVM has after power-on. */
   #applyPowerOn(): void {
     if (this.#poweredOn.every((registers) => registers === undefined)) return;
-    const pristine = this.#started ? this.#pristine ??= this.#freshState() : undefined;
+    const pristine = this.#touched
+      ? VirtualMachine.pristineState(this.#vm.system, [...this.#cpuid])
+      : undefined;
     if (pristine && this.#poweredOn[0]) {
       this.#vm.restoreChips(pristine.chips);
       this.#machine.interruptPins.refresh();
     }
     this.#poweredOn.forEach((registers, i) => {
       if (registers === undefined) return;
-      if (pristine) restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
-      writeRegisters(this.#vcpus[i], registers);
+      if (pristine) {
+        restoreVcpu(this.#vcpus[i], pristine.vcpus[i]);
+        writeRegisters(this.#vcpus[i], registers);
+      } else writeFirstRegisters(this.#vcpus[i], registers);
       this.#known[i] = undefined;
       this.#poweredOn[i] = undefined;
     });
-  }
-
-  /** What a machine like this one is before it has run. */
-  #freshState(): KvmMachineState {
-    using resources = new DisposableStack();
-    const vm = resources.use(new KvmVm(this.#vm.system));
-    const vcpus = this.#cpuid.map((cpuid, i) => {
-      const vcpu = resources.use(new KvmVcpu(vm, i));
-      vcpu.setCpuid(cpuid);
-      return vcpu;
-    });
-    return saveMachine(vm, vcpus, this.#cpuid, "");
+    // The counters begin anew: what the guest stood still before is not to be taken off them.
+    if (pristine) this.#virtual.clocks.stand();
+    this.#touched = true;
   }
 
   runMachine(_: Machine, limitNs: number, hostDeadlineMs: number): void {
@@ -190,11 +210,12 @@ export class KvmEngine implements ParallelEngine {
   /** @param only The number of the one vCPU that shall run; all do where it is undefined. */
   #run(limitNs: number, hostDeadlineMs: number, only: number | undefined): void {
     const { clock } = this.#machine;
-    this.#setClocksBack();
+    this.#virtual.clocks.goOn();
     this.#started = true;
     this.#vcpus[0].runner.runOn();
     for (const remote of this.#remotes) remote.awaitStart();
     clock.startReal();
+    this.#broken = true;
     try {
       for (const remote of this.#remotes) {
         if (only === undefined || only === remote.vcpu.index) remote.resume();
@@ -205,8 +226,9 @@ export class KvmEngine implements ParallelEngine {
       clock.stopReal();
       this.#lookForHang();
       this.#known.fill(undefined);
-      this.#stoodSinceMs = performance.now();
+      this.#virtual.clocks.stand();
     }
+    this.#broken = false;
   }
 
   #runUntil(limitNs: number, hostDeadlineMs: number, firstRuns: boolean): void {
@@ -317,23 +339,6 @@ export class KvmEngine implements ParallelEngine {
     });
   }
 
-  /** Takes the time that the guest stood still off its clocks. */
-  #setClocksBack(): void {
-    const gapMs = performance.now() - this.#stoodSinceMs;
-    if (!this.#started || gapMs < FORGIVEN_GAP_MS) return;
-    for (const vcpu of this.#vcpus) {
-      const ticks = BigInt(Math.round(gapMs * vcpu.tscKhz));
-      const offset = vcpu.tscOffset;
-      if (offset !== undefined) vcpu.tscOffset = offset - ticks;
-      else vcpu.setMsrs([[MSR_TSC, (vcpu.getMsrs([MSR_TSC]).get(MSR_TSC) ?? 0n) - ticks]]);
-    }
-    const now = this.#vm.clockNs, readAtMs = performance.now();
-    // It runs between being read and being written, and that time is not to be lost.
-    const backNs = BigInt(Math.round((gapMs - (performance.now() - readAtMs)) * 1e6));
-    this.#vm.clockNs = now > backNs ? now - backNs : 0n;
-    for (const vcpu of this.#vcpus) vcpu.excuseGap();
-  }
-
   /**
    * Saves what vCPUs and the chips in the kernel are, beside RAM and devices.
    *
@@ -341,7 +346,7 @@ export class KvmEngine implements ParallelEngine {
    */
   save(board: string): KvmMachineState {
     this.#applyPowerOn();
-    return saveMachine(this.#vm, this.#vcpus, this.#cpuid, board);
+    return saveMachine(this.#virtual, this.#cpuid, board);
   }
 
   /**
@@ -359,11 +364,15 @@ export class KvmEngine implements ParallelEngine {
       tscKhz: this.#vcpus[0].tscKhz,
       supportedCpuid: this.#vm.system.supportedCpuid,
     });
+    // Whoever was another machine's keeps its CPUID.
+    if (this.#virtual.isUsed) this.#replace();
     state.vcpus.forEach(({ cpuid }, i) => {
       this.#vcpus[i].setCpuid(cpuid);
       this.#cpuid[i] = cpuid;
     });
-    restoreMachine(this.#vm, this.#vcpus, state);
+    this.#touched = true;
+    this.#restored = true;
+    restoreMachine(this.#virtual, state);
     this.#poweredOn.fill(undefined);
     this.#known.fill(undefined);
   }
@@ -374,7 +383,13 @@ export class KvmEngine implements ParallelEngine {
   }
 
   dispose(): void {
-    this.#resources.dispose();
+    if (this.#resources.disposed) return;
+    using _ = this.#resources;
+    this.#threads.dispose();
+    // Now that no thread is in it. What failed, or shut down, is in no state that is known.
+    const end = this.#machine.exit?.kind;
+    this.#virtual.isSound = !this.#broken && !this.#restored && end !== "engineError" &&
+      end !== "tripleFault";
   }
 }
 

@@ -10,7 +10,7 @@ import { mappedMemory } from "../ffi/memory.ts";
 import { ERRNO } from "./abi/table.ts";
 import { KvmError } from "./kvm_error.ts";
 import { writeRegisters } from "./registers.ts";
-import { KVM_DEVICE, KvmSystem } from "./system.ts";
+import { KVM_DEVICE, kvmSystem } from "./system.ts";
 import { vcpuCpuid } from "./cpuid.ts";
 import { KvmVcpu } from "./vcpu.ts";
 import { RUN_INTERRUPTED } from "./vcpu_runner.ts";
@@ -125,7 +125,7 @@ const CODE = 0x1000, PAGE_TABLES = 0x2000, RAM_BYTES = 8 * PAGE_SIZE;
 /** Counts what a loop in 64-bit mode does in some milliseconds: `1: inc rax; jmp 1b`. The best of some tries. */
 function timeRing0(): number {
   using resources = new DisposableStack();
-  const system = resources.use(new KvmSystem());
+  const system = kvmSystem();
   const ram = mappedMemory.allocate(RAM_BYTES);
   resources.defer(() => ram.free());
   const vm = resources.use(new KvmVm(system));

@@ -9,8 +9,7 @@ import {
   type X86Segment,
   type X86Table,
 } from "../../core/decoder/x86/registers.ts";
-import type { PlainStruct } from "./abi/codec.ts";
-import { ERRNO, MP_STATE } from "./abi/table.ts";
+import { ERRNO, MP_STATE, STRUCTS } from "./abi/table.ts";
 import { KvmError } from "./kvm_error.ts";
 import type { KvmVcpu } from "./vcpu.ts";
 
@@ -126,26 +125,89 @@ interface DebugRegisters {
  * @throws {KvmError} when the kernel refuses one that is not so already.
  */
 export function writeRegisters(vcpu: KvmVcpu, registers: Readonly<X86Registers>): void {
-  const segments = Object.fromEntries(
-    SEGMENT_REGISTERS.map((name) => [name, registers[name] as unknown as PlainStruct]),
-  );
-  const control = Object.fromEntries(CONTROL_REGISTERS.map((name) => [name, registers[name]]));
-  const { gdt, idt, apicBase, dr0, dr1, dr2, dr3, dr6, dr7, rip, rflags } = registers;
-  vcpu.set("kvm_sregs", {
-    ...segments,
-    gdt: { ...gdt },
-    idt: { ...idt },
-    ...control,
-    apic_base: apicBase,
-  });
-  const general = Object.fromEntries(GENERAL_REGISTERS.map((name) => [name, registers[name]]));
-  vcpu.set("kvm_regs", { ...general, rip, rflags });
+  vcpu.setBytes("kvm_sregs", sregsBytes(registers));
+  vcpu.setBytes("kvm_regs", regsBytes(registers));
   writeXcr0(vcpu, registers.xcr0);
   vcpu.setXsave(registers.xsave);
-  vcpu.set("kvm_debugregs", { db: [dr0, dr1, dr2, dr3], dr6, dr7, flags: 0n });
+  writeDebugRegisters(vcpu, registers);
   writeMsrs(vcpu, [...registers.msrs].filter(([number]) => number !== MSR_TSC_DEADLINE));
-  const state = ACTIVITIES.find(([, activity]) => activity === registers.activity)!;
-  vcpu.set("kvm_mp_state", { mp_state: state[0] });
+  writeActivity(vcpu, registers.activity);
+}
+
+/**
+ * Does what {@linkcode writeRegisters} does to a vCPU that was just made: what has the value that it was made with
+ * already (AMD's manual, volume 2, §14.1.3) is left alone, which is nearly all that a board does not set up.
+ */
+export function writeFirstRegisters(vcpu: KvmVcpu, registers: Readonly<X86Registers>): void {
+  vcpu.setBytes("kvm_sregs", sregsBytes(registers));
+  vcpu.setBytes("kvm_regs", regsBytes(registers));
+  if (registers.xcr0 !== 1n) writeXcr0(vcpu, registers.xcr0);
+  // KVM leaves the FPU as FNINIT does.
+  vcpu.setXsave(registers.xsave);
+  const { dr0, dr1, dr2, dr3, dr6, dr7, msrs, activity } = registers;
+  if ((dr0 | dr1 | dr2 | dr3) !== 0n || dr6 !== POWER_ON_DR6 || dr7 !== POWER_ON_DR7) {
+    writeDebugRegisters(vcpu, registers);
+  }
+  if (msrs.size > 0) writeMsrs(vcpu, [...msrs]);
+  if (activity !== (vcpu.index === 0 ? "running" : "stopped")) writeActivity(vcpu, activity);
+}
+
+const POWER_ON_DR6 = 0xffff_0ff0n, POWER_ON_DR7 = 0x400n;
+
+function writeDebugRegisters(vcpu: KvmVcpu, registers: Readonly<X86Registers>): void {
+  const { dr0, dr1, dr2, dr3, dr6, dr7 } = registers;
+  vcpu.set("kvm_debugregs", { db: [dr0, dr1, dr2, dr3], dr6, dr7, flags: 0n });
+}
+
+function writeActivity(vcpu: KvmVcpu, activity: X86Activity): void {
+  const [state] = ACTIVITIES.find(([, name]) => name === activity)!;
+  vcpu.set("kvm_mp_state", { mp_state: state });
+}
+
+const REGS = STRUCTS.kvm_regs, SREGS = STRUCTS.kvm_sregs;
+const SEGMENT = STRUCTS.kvm_segment.fields, TABLE = STRUCTS.kvm_dtable.fields;
+
+// Without the codec's names and checks: every machine begins with these.
+
+/** `kvm_regs` */
+function regsBytes(registers: Readonly<X86Registers>): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(REGS.bytes));
+  for (const name of GENERAL_REGISTERS) view.setBigUint64(REGS.fields[name][0], registers[name], true);
+  view.setBigUint64(REGS.fields.rip[0], registers.rip, true);
+  view.setBigUint64(REGS.fields.rflags[0], registers.rflags, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** `kvm_sregs` */
+function sregsBytes(registers: Readonly<X86Registers>): Uint8Array<ArrayBuffer> {
+  const { bytes, fields } = SREGS;
+  const view = new DataView(new ArrayBuffer(bytes));
+  for (const name of SEGMENT_REGISTERS) writeSegment(view, fields[name][0], registers[name]);
+  writeTable(view, fields.gdt[0], registers.gdt);
+  writeTable(view, fields.idt[0], registers.idt);
+  for (const name of CONTROL_REGISTERS) view.setBigUint64(fields[name][0], registers[name], true);
+  view.setBigUint64(fields.apic_base[0], registers.apicBase, true);
+  return new Uint8Array(view.buffer);
+}
+
+function writeSegment(view: DataView, at: number, segment: X86Segment): void {
+  view.setBigUint64(at + SEGMENT.base[0], segment.base, true);
+  view.setUint32(at + SEGMENT.limit[0], segment.limit, true);
+  view.setUint16(at + SEGMENT.selector[0], segment.selector, true);
+  view.setUint8(at + SEGMENT.type[0], segment.type);
+  view.setUint8(at + SEGMENT.present[0], segment.present);
+  view.setUint8(at + SEGMENT.dpl[0], segment.dpl);
+  view.setUint8(at + SEGMENT.db[0], segment.db);
+  view.setUint8(at + SEGMENT.s[0], segment.s);
+  view.setUint8(at + SEGMENT.l[0], segment.l);
+  view.setUint8(at + SEGMENT.g[0], segment.g);
+  view.setUint8(at + SEGMENT.avl[0], segment.avl);
+  view.setUint8(at + SEGMENT.unusable[0], segment.unusable);
+}
+
+function writeTable(view: DataView, at: number, { base, limit }: X86Table): void {
+  view.setBigUint64(at + TABLE.base[0], base, true);
+  view.setUint16(at + TABLE.limit[0], limit, true);
 }
 
 /** Writes MSRs. @throws {KvmError} when the kernel refuses one that is not so already. */

@@ -10,10 +10,11 @@
 import type { X86Registers } from "../../core/decoder/x86/registers.ts";
 import type { PlainStruct } from "./abi/codec.ts";
 import { cpuVendor } from "./cpuid.ts";
-import { MSR_TSC_DEADLINE, readRegisters, writeMsrs, writeRegisters } from "./registers.ts";
+import { MSR_TSC, MSR_TSC_DEADLINE, readRegisters, writeMsrs, writeRegisters } from "./registers.ts";
 import type { CpuidEntry } from "./system.ts";
 import type { KvmVcpu } from "./vcpu.ts";
-import type { ChipState, KvmVm } from "./vm.ts";
+import type { VirtualMachine } from "./virtual_machine.ts";
+import type { ChipState } from "./vm.ts";
 
 /** One vCPU. */
 export interface VcpuState {
@@ -49,13 +50,17 @@ export class StateError extends Error {
 /** TSCs that differ by less are the same: what NTP corrects anyway. */
 const TSC_TOLERANCE = 250e-6;
 
+/** What a state is saved from and restored into. */
+export type SavedVirtualMachine = Pick<VirtualMachine, "vm" | "vcpus" | "clocks">;
+
 /** Saves a machine. No vCPU runs, none has an exit to complete. */
 export function saveMachine(
-  vm: KvmVm,
-  vcpus: readonly KvmVcpu[],
+  { vm, vcpus, clocks }: SavedVirtualMachine,
   cpuid: readonly (readonly CpuidEntry[])[],
   board: string,
 ): KvmMachineState {
+  // Of one moment, whenever the registers are read.
+  const { clockNs, counters } = clocks.read();
   return {
     format: "bootwright x86_64 1",
     board,
@@ -63,20 +68,27 @@ export function saveMachine(
     tscKhz: vcpus[0].tscKhz,
     vcpus: vcpus.map((vcpu, i) => ({
       cpuid: cpuid[i],
-      registers: { ...readRegisters(vcpu, vm.system.msrs) },
+      registers: withCounter(readRegisters(vcpu, vm.system.msrs), counters[i]),
       lapic: vcpu.get("kvm_lapic_state").regs as Uint8Array<ArrayBuffer>,
       events: vcpu.get("kvm_vcpu_events"),
     })),
     chips: vm.saveChips(),
-    clockNs: vm.clockNs,
+    clockNs,
   };
 }
 
+/** A copy of registers with another time-stamp counter, where there is one. */
+function withCounter(registers: Readonly<X86Registers>, counter: bigint | undefined): Readonly<X86Registers> {
+  const copy = { ...registers };
+  return counter === undefined ? copy : { ...copy, msrs: new Map(copy.msrs).set(MSR_TSC, counter) };
+}
+
 /** Restores a machine that {@linkcode checkState} has accepted. No vCPU runs. */
-export function restoreMachine(vm: KvmVm, vcpus: readonly KvmVcpu[], state: KvmMachineState): void {
+export function restoreMachine({ vm, vcpus, clocks }: SavedVirtualMachine, state: KvmMachineState): void {
   state.vcpus.forEach((saved, i) => restoreVcpu(vcpus[i], saved));
   vm.restoreChips(state.chips);
-  vm.clockNs = state.clockNs;
+  const counters = state.vcpus.map(({ registers }) => registers.msrs.get(MSR_TSC));
+  clocks.set({ clockNs: state.clockNs, counters });
 }
 
 /** Restores one vCPU. */

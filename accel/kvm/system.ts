@@ -3,6 +3,7 @@ import { closeFile, ioctlBuffer, ioctlNumber, lastErrno, openFile } from "../ffi
 import { CAP, ERRNO, IOCTL, KVM, LIBC, STRUCTS } from "./abi/table.ts";
 import { decodeStruct } from "./abi/codec.ts";
 import { checked, KvmError } from "./kvm_error.ts";
+import { addressBits } from "./limits.ts";
 
 /** Where KVM is. */
 export const KVM_DEVICE = "/dev/kvm";
@@ -34,22 +35,34 @@ const MOST_CPUID_ENTRIES = 256;
 const MOST_MSRS = 4096;
 
 // What KVM says of itself stays so for as long as this process is there, and is the same for every machine.
-let isChecked = false;
 let supportedCpuid: readonly CpuidEntry[] | undefined;
 let listedMsrs: Uint32Array | undefined;
+let vcpuMapBytes: number | undefined;
+let bitsOfAddress: number | undefined;
+const capabilities = new Map<Capability, number>();
+
+let system: KvmSystem | undefined;
+
+/**
+ * KVM, opened when it is first wanted and for as long as this thread of JavaScript is there.
+ *
+ * @throws {KvmError} when it cannot be opened or is not what the engine needs.
+ */
+export function kvmSystem(): KvmSystem {
+  return system ??= new KvmSystem();
+}
 
 /** KVM, opened. */
-export class KvmSystem implements Disposable {
+export class KvmSystem {
   readonly #descriptor: number;
 
-  /** @throws {KvmError} when it cannot be opened or is not what the engine needs. */
+  /** Use {@linkcode kvmSystem}. */
   constructor() {
     const descriptor = openFile(KVM_DEVICE, LIBC.O_RDWR);
     if (descriptor < 0) throw new KvmError(`opening ${KVM_DEVICE}`, -descriptor);
     this.#descriptor = descriptor;
     try {
-      if (!isChecked) this.#check();
-      isChecked = true;
+      this.#check();
     } catch (error) {
       closeFile(descriptor);
       throw error;
@@ -70,7 +83,12 @@ export class KvmSystem implements Disposable {
 
   /** What KVM says of a capability; 0 where it has none. */
   capability(name: Capability): number {
-    return Math.max(0, ioctlNumber(this.#descriptor, IOCTL.CHECK_EXTENSION, CAP[name]));
+    let value = capabilities.get(name);
+    if (value === undefined) {
+      value = Math.max(0, ioctlNumber(this.#descriptor, IOCTL.CHECK_EXTENSION, CAP[name]));
+      capabilities.set(name, value);
+    }
+    return value;
   }
 
   /** Makes a virtual machine without anything in it; gives its descriptor. */
@@ -85,7 +103,20 @@ export class KvmSystem implements Disposable {
 
   /** Bytes of the memory that is shared with each vCPU. */
   get vcpuMapBytes(): number {
-    return checked(ioctlNumber(this.#descriptor, IOCTL.GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");
+    return vcpuMapBytes ??= checked(
+      ioctlNumber(this.#descriptor, IOCTL.GET_VCPU_MMAP_SIZE, 0),
+      "KVM_GET_VCPU_MMAP_SIZE",
+    );
+  }
+
+  /** Most vCPUs a machine can have. */
+  get maxVcpus(): number {
+    return this.capability("MAX_VCPUS") || this.capability("NR_VCPUS");
+  }
+
+  /** Bits of a guest-physical address. */
+  get addressBits(): number {
+    return bitsOfAddress ??= addressBits(this.supportedCpuid);
   }
 
   /** The CPUID table of a vCPU that has everything that host and KVM can give. */
@@ -118,14 +149,18 @@ export class KvmSystem implements Disposable {
     checked(ioctlBuffer(this.#descriptor, IOCTL.GET_MSR_INDEX_LIST, list), "KVM_GET_MSR_INDEX_LIST");
     return words.slice(1, 1 + Math.min(words[0], MOST_MSRS));
   }
-
-  [Symbol.dispose](): void {
-    closeFile(this.#descriptor);
-  }
 }
 
-/** A CPUID table as KVM takes it. Each machine's vCPUs have one, of hundreds of words: without a detour. */
+const encodedCpuid = new WeakMap<readonly CpuidEntry[], Uint8Array<ArrayBuffer>>();
+
+/** A CPUID table as KVM takes it, which does not change it. Each machine's vCPUs have one: it is made once. */
 export function encodeCpuid(entries: readonly CpuidEntry[]): Uint8Array<ArrayBuffer> {
+  let bytes = encodedCpuid.get(entries);
+  if (bytes === undefined) encodedCpuid.set(entries, bytes = cpuidBytes(entries));
+  return bytes;
+}
+
+function cpuidBytes(entries: readonly CpuidEntry[]): Uint8Array<ArrayBuffer> {
   const { bytes: header } = STRUCTS.kvm_cpuid2, { bytes: size, fields } = STRUCTS.kvm_cpuid_entry2;
   const words = new Uint32Array((header + entries.length * size) / 4);
   words[0] = entries.length;

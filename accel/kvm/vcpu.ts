@@ -5,7 +5,7 @@
 import { closeFile, ioctlBuffer, ioctlNumber, mapShared } from "../ffi/posix.ts";
 import { mappedMemory } from "../ffi/memory.ts";
 import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
-import { CAP, ERRNO, IOCTL, KVM, STRUCTS } from "./abi/table.ts";
+import { ERRNO, IOCTL, KVM, STRUCTS } from "./abi/table.ts";
 import { decodeStruct, encodeStruct, type PlainStruct, type StructName } from "./abi/codec.ts";
 import { checked, KvmError } from "./kvm_error.ts";
 import { type CpuidEntry, encodeCpuid } from "./system.ts";
@@ -58,8 +58,7 @@ export class KvmVcpu implements Disposable {
     this.words = new Uint32Array(buffer);
     this.view = new DataView(buffer);
     this.runner = new VcpuRunner(this.descriptor, this.bytes);
-    const xsave2 = ioctlNumber(vm.descriptor, IOCTL.CHECK_EXTENSION, CAP.XSAVE2);
-    this.#xsaveBytes = Math.max(xsave2, STRUCTS.kvm_xsave.bytes);
+    this.#xsaveBytes = Math.max(vm.system.capability("XSAVE2"), STRUCTS.kvm_xsave.bytes);
   }
 
   /** Tells the guest what its processor is. Before the first run. */
@@ -80,9 +79,14 @@ export class KvmVcpu implements Disposable {
 
   /** Writes a part of the vCPU's state; fields that are left out become zero. */
   set(struct: StateStruct, value: PlainStruct): void {
-    const [, request, name] = STATE_CALLS[struct];
     const bytes = new Uint8Array(STRUCTS[struct].bytes);
     encodeStruct(struct, value, new DataView(bytes.buffer));
+    this.setBytes(struct, bytes);
+  }
+
+  /** Writes a part of the vCPU's state that is laid out already. */
+  setBytes(struct: StateStruct, bytes: Uint8Array<ArrayBuffer>): void {
+    const [, request, name] = STATE_CALLS[struct];
     checked(ioctlBuffer(this.descriptor, request, bytes), `KVM_SET_${name}`);
   }
 

@@ -6,8 +6,9 @@ import { closeFile, ioctl, ioctlBuffer, ioctlNumber, pointer } from "../ffi/posi
 import { mappedMemory } from "../ffi/memory.ts";
 import type { GuestRam, HostPages } from "../../core/memory.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";
-import { CAP, IOCTL, KVM, STRUCTS } from "./abi/table.ts";
+import { IOCTL, KVM, STRUCTS } from "./abi/table.ts";
 import { decodeStruct, encodeStruct, type PlainStruct, type StructName } from "./abi/codec.ts";
+import type { ClockReading } from "./guest_clocks.ts";
 import { checked } from "./kvm_error.ts";
 import type { KvmSystem } from "./system.ts";
 
@@ -17,6 +18,11 @@ import type { KvmSystem } from "./system.ts";
  */
 const IDENTITY_MAP_ADDRESS = 0xfffb_c000;
 const TSS_ADDRESS = IDENTITY_MAP_ADDRESS + PAGE_SIZE;
+
+// Arguments that are the same for every machine.
+const IDENTITY_MAP = new Uint8Array(BigUint64Array.of(BigInt(IDENTITY_MAP_ADDRESS)).buffer);
+const PIT_CONFIG = new Uint8Array(STRUCTS.kvm_pit_config.bytes);
+encodeStruct("kvm_pit_config", { flags: KVM.PIT_SPEAKER_DUMMY }, new DataView(PIT_CONFIG.buffer));
 
 /** A piece of guest-physical memory. */
 export interface MemorySpan {
@@ -45,12 +51,15 @@ export interface ChipState {
   readonly pit: PlainStruct;
 }
 
+const CLOCK = STRUCTS.kvm_clock_data;
+
 /** A virtual machine. */
 export class KvmVm implements Disposable {
   readonly descriptor: number;
   readonly #scratch: HostPages;
   readonly #line: Uint32Array;
   readonly #linePointer: Deno.PointerValue;
+  readonly #highLines = new Set<number>();
   #memorySlots = 0;
 
   /** @throws {KvmError} when the kernel refuses. */
@@ -61,47 +70,49 @@ export class KvmVm implements Disposable {
     this.#linePointer = pointer(this.#scratch.address);
     try {
       this.#number(IOCTL.SET_TSS_ADDR, TSS_ADDRESS, "KVM_SET_TSS_ADDR");
-      const identityMap = new Uint8Array(BigUint64Array.of(BigInt(IDENTITY_MAP_ADDRESS)).buffer);
-      this.#struct(IOCTL.SET_IDENTITY_MAP_ADDR, identityMap, "KVM_SET_IDENTITY_MAP_ADDR");
+      this.#struct(IOCTL.SET_IDENTITY_MAP_ADDR, IDENTITY_MAP, "KVM_SET_IDENTITY_MAP_ADDR");
       this.#number(IOCTL.CREATE_IRQCHIP, 0, "KVM_CREATE_IRQCHIP");
-      const pit = new Uint8Array(STRUCTS.kvm_pit_config.bytes);
-      encodeStruct("kvm_pit_config", { flags: KVM.PIT_SPEAKER_DUMMY }, new DataView(pit.buffer));
-      this.#struct(IOCTL.CREATE_PIT2, pit, "KVM_CREATE_PIT2");
+      this.#struct(IOCTL.CREATE_PIT2, PIT_CONFIG, "KVM_CREATE_PIT2");
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** Most vCPUs a machine can have here. */
-  get maxVcpus(): number {
-    const most = ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.MAX_VCPUS);
-    return most > 0 ? most : ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.NR_VCPUS);
-  }
-
-  /** KVM's GUESTDBG bits that it knows; 0 where it does not say (before Linux 5.13). */
-  get debugFlags(): number {
-    return Math.max(0, ioctlNumber(this.descriptor, IOCTL.CHECK_EXTENSION, CAP.SET_GUEST_DEBUG2));
-  }
-
   /** Lets the guest see RAM's bytes at the given places. RAM must come from memory with an address. */
   mapMemory(ram: Pick<GuestRam, "hostAddress">, spans: readonly MemorySpan[]): void {
     if (ram.hostAddress === 0) throw new TypeError("KVM needs guest memory that has an address");
     for (const { base, size, offset } of spans) {
-      const region = new Uint8Array(STRUCTS.kvm_userspace_memory_region.bytes);
-      encodeStruct("kvm_userspace_memory_region", {
-        slot: this.#memorySlots++,
-        flags: 0,
-        guest_phys_addr: BigInt(base),
-        memory_size: BigInt(size),
-        userspace_addr: BigInt(ram.hostAddress + offset),
-      }, new DataView(region.buffer));
-      this.#struct(IOCTL.SET_USER_MEMORY_REGION, region, "KVM_SET_USER_MEMORY_REGION");
+      this.#setSlot(this.#memorySlots++, base, size, ram.hostAddress + offset);
     }
+  }
+
+  /** @param size Bytes; 0 takes the memory away. */
+  #setSlot(slot: number, base: number, size: number, hostAddress: number): void {
+    const { bytes, fields } = STRUCTS.kvm_userspace_memory_region;
+    const region = new DataView(new ArrayBuffer(bytes));
+    region.setUint32(fields.slot[0], slot, true);
+    region.setBigUint64(fields.guest_phys_addr[0], BigInt(base), true);
+    region.setBigUint64(fields.memory_size[0], BigInt(size), true);
+    region.setBigUint64(fields.userspace_addr[0], BigInt(hostAddress), true);
+    this.#struct(
+      IOCTL.SET_USER_MEMORY_REGION,
+      new Uint8Array(region.buffer),
+      "KVM_SET_USER_MEMORY_REGION",
+    );
+  }
+
+  /** Takes all memory away, lowers all lines, and gives the chips a state. No vCPU may run. */
+  clear(chips: ChipState): void {
+    while (this.#memorySlots > 0) this.#setSlot(--this.#memorySlots, 0, 0, 0);
+    for (const line of this.#highLines) this.setLine(line, false);
+    this.restoreChips(chips);
   }
 
   /** Drives an input pin of PICs and I/O APIC, by its global system interrupt. */
   setLine(gsi: number, level: boolean): void {
+    if (level) this.#highLines.add(gsi);
+    else this.#highLines.delete(gsi);
     this.#line[0] = gsi;
     this.#line[1] = level ? 1 : 0;
     checked(ioctl(this.descriptor, IOCTL.IRQ_LINE, this.#linePointer), "KVM_IRQ_LINE");
@@ -136,17 +147,26 @@ export class KvmVm implements Disposable {
     });
   }
 
-  /** The guest's paravirtual clock in ns. */
-  get clockNs(): bigint {
-    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
-    this.#struct(IOCTL.GET_CLOCK, clock, "KVM_GET_CLOCK");
-    return new DataView(clock.buffer).getBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], true);
+  /** Reads the guest's paravirtual clock. */
+  readClock(): ClockReading {
+    const bytes = new Uint8Array(CLOCK.bytes);
+    const sinceMs = performance.now();
+    this.#struct(IOCTL.GET_CLOCK, bytes, "KVM_GET_CLOCK");
+    const hostMs = (sinceMs + performance.now()) / 2;
+    const view = new DataView(bytes.buffer);
+    const saysTsc = (view.getUint32(CLOCK.fields.flags[0], true) & KVM.CLOCK_HOST_TSC) !== 0;
+    return {
+      clockNs: view.getBigUint64(CLOCK.fields.clock[0], true),
+      hostTsc: saysTsc ? view.getBigUint64(CLOCK.fields.host_tsc[0], true) : undefined,
+      hostMs,
+    };
   }
 
-  set clockNs(ns: bigint) {
-    const clock = new Uint8Array(STRUCTS.kvm_clock_data.bytes);
-    new DataView(clock.buffer).setBigUint64(STRUCTS.kvm_clock_data.fields.clock[0], ns, true);
-    this.#struct(IOCTL.SET_CLOCK, clock, "KVM_SET_CLOCK");
+  /** Lets the guest's paravirtual clock go on from a time in ns. */
+  setClock(ns: bigint): void {
+    const bytes = new Uint8Array(CLOCK.bytes);
+    new DataView(bytes.buffer).setBigUint64(CLOCK.fields.clock[0], ns, true);
+    this.#struct(IOCTL.SET_CLOCK, bytes, "KVM_SET_CLOCK");
   }
 
   #number(request: number, argument: number, call: string): number {

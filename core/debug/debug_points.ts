@@ -58,8 +58,8 @@ export class DebugPoints {
   /** Called when page walkers that were translated for other watched pages are out of date. */
   onWatchedPagesChange: () => void = () => {};
   readonly #breakpoints = new Set<bigint>();
-  /** How many breakpoints there are at each offset of a page. */
-  readonly #byOffset = new Uint16Array(PAGE_SIZE);
+  /** How many breakpoints there are at each offset of a page; nothing before there was one. */
+  #byOffset: Uint16Array | undefined;
   #watchpoints: readonly Watchpoint[] = [];
   #pages: readonly Page[] = [];
   #passed: bigint | undefined;
@@ -84,10 +84,11 @@ export class DebugPoints {
 
   #toggle(address: bigint): void {
     const lo = lowHalf(address);
-    if (this.#breakpoints.delete(address)) this.#byOffset[lo & OFFSET_MASK]--;
+    const byOffset = this.#byOffset ??= new Uint16Array(PAGE_SIZE);
+    if (this.#breakpoints.delete(address)) byOffset[lo & OFFSET_MASK]--;
     else {
       this.#breakpoints.add(address);
-      this.#byOffset[lo & OFFSET_MASK]++;
+      byOffset[lo & OFFSET_MASK]++;
     }
     this.onBreakpointChange(lo, lowHalf(address >> 32n));
   }
@@ -110,7 +111,8 @@ export class DebugPoints {
 
   /** Whether there is a breakpoint at an address. */
   hasBreakpoint(lo: number, hi: number): boolean {
-    return this.#byOffset[lo & OFFSET_MASK] !== 0 && this.#breakpoints.has(join(lo, hi));
+    const byOffset = this.#byOffset;
+    return byOffset !== undefined && byOffset[lo & OFFSET_MASK] !== 0 && this.#breakpoints.has(join(lo, hi));
   }
 
   /** Lets the next instruction pass, if it is the one at `address`. The last word counts; undefined ends it. */

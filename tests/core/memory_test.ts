@@ -48,6 +48,25 @@ Deno.test("what is smaller than a large page is never asked for, nor anything af
   assertEquals(asked, [0]);
 });
 
+Deno.test("memory for what engines note of pages is taken when one first asks, and says then what was so before", () => {
+  const sizes: number[] = [], asked: number[] = [];
+  const host: HostMemory = {
+    ...noting(asked),
+    allocate(bytes) {
+      sizes.push(bytes);
+      return plainMemory.allocate(bytes);
+    },
+  };
+  const ram = new GuestRam(host, BASE, 2 * LARGE_PAGE_SIZE);
+  ram.write(BASE, new Uint8Array(LARGE_PAGE_SIZE));
+  ram.free();
+  assertEquals(sizes, []);
+  const pages = LARGE_PAGE_SIZE / PAGE_SIZE;
+  assertEquals([ram.counted[0], ram.counted[pages - 1], ram.counted[pages]], [1, 1, 0]);
+  assertEquals([ram.codePages.length, ram.codePages[0]], [PAGE_SIZE, 0]);
+  assertEquals(sizes, [PAGE_SIZE, PAGE_SIZE]);
+});
+
 Deno.test("RAM of memory without large pages counts nothing, and holds what is written", () => {
   const ram = new GuestRam(plainMemory, BASE, LARGE_PAGE_SIZE);
   assertEquals(ram.counted[0], 1);

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { CPU_MODELS, vcpuCpuid } from "../../accel/kvm/cpuid.ts";
-import { KvmSystem } from "../../accel/kvm/system.ts";
+import { kvmSystem } from "../../accel/kvm/system.ts";
 import { kernelPath } from "../../fixtures/kernels.ts";
 import { kvmTest } from "../support/kvm.ts";
 import { noise } from "../core/boot/images.ts";
@@ -41,7 +41,7 @@ async function image(bytes: Uint8Array): Promise<string> {
 
 /** A CPU model that this host has not; none where it has all. */
 function lackingModels(): string[] {
-  using system = new KvmSystem();
+  const system = kvmSystem();
   return CPU_MODELS.filter((model) => {
     try {
       vcpuCpuid(system.supportedCpuid, { model, vcpu: 0, vcpus: 1, tscDeadline: false });

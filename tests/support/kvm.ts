@@ -1,14 +1,14 @@
 /** Tests that need `/dev/kvm`: skipped by name where there is none, and named after the KVM they ran on. */
 import { kvmObstacle } from "../../accel/select.ts";
 import { probeKvm } from "../../accel/kvm/probe.ts";
-import { KvmSystem } from "../../accel/kvm/system.ts";
+import { kvmSystem } from "../../accel/kvm/system.ts";
 
 const obstacle = await kvmObstacle();
 
 // With the first virtual machine and after the last one the host's kernel patches its own scheduler. In the nested
 // test bed the emulator now and then gets that wrong on two processors, and the bed's kernel dies. One that stays
 // until the end keeps it from patching.
-if (obstacle === undefined && Deno.env.has("BOOTWRIGHT_KVM_BED")) new KvmSystem().createVm();
+if (obstacle === undefined && Deno.env.has("BOOTWRIGHT_KVM_BED")) kvmSystem().createVm();
 
 /** Which KVM the tests run on. */
 export const KVM_NAME: string = obstacle === undefined

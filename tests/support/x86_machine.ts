@@ -73,7 +73,7 @@ const bareX86: Isa = {
 
 /** Where guests are put and begin. */
 export const CODE = 0x1000;
-/** Page tables that map the first 2 MiB onto themselves, for long mode. */
+/** Page tables that map the first gigabyte onto itself, for long mode. */
 const PAGE_TABLES = 0x8000;
 const GDT = 0x7000;
 /** The stack grows down from here. */
@@ -133,7 +133,7 @@ export class BareMachine implements Disposable {
       writeOnly((code) => machine.requestExit({ kind: "debugExit", code })),
     );
     machine.ram.write(CODE, Uint8Array.from(options.code));
-    writeTables(machine);
+    for (const [address, words] of TABLES) machine.ram.write(address, new Uint8Array(words.buffer));
     for (const vcpu of this.vcpus) vcpu.holder.powerOn(startRegisters(mode, vcpu.index));
     try {
       this.engine = new KvmEngine(machine, options);
@@ -183,34 +183,33 @@ const EFER_LONG = 0x500n;
 /** I/O privilege level 3: user code may use ports. */
 const RFLAGS_IOPL3 = 0x3000n;
 
-/** The descriptors of the segments above, and an identity map of the first 2 MiB for all. */
-function writeTables({ ram }: Machine): void {
-  const descriptors = BigUint64Array.of(
-    0n,
-    0x00cf_9b00_0000_ffffn,
-    0x00cf_9300_0000_ffffn,
-    0x00af_9b00_0000_ffffn,
-    0x00af_fb00_0000_ffffn,
-    0x00cf_f300_0000_ffffn,
-  );
-  ram.write(GDT, new Uint8Array(descriptors.buffer));
-  const present = 7n;
-  const entry = (at: number, value: bigint) => ram.write(at, new Uint8Array(BigUint64Array.of(value).buffer));
-  entry(PAGE_TABLES, BigInt(PAGE_TABLES + 0x1000) | present);
-  entry(PAGE_TABLES + 0x1000, BigInt(PAGE_TABLES + 0x2000) | present);
-  const pages = BigUint64Array.from({ length: 512 }, (_, i) => BigInt(i) << 21n | present | 0x80n);
-  ram.write(PAGE_TABLES + 0x2000, new Uint8Array(pages.buffer));
-}
+const PRESENT = 7n, LARGE_PAGE = 0x80n;
+
+/** The descriptors of the segments above, and an identity map of the first gigabyte for all. */
+const TABLES: readonly (readonly [address: number, words: BigUint64Array<ArrayBuffer>])[] = [
+  [
+    GDT,
+    BigUint64Array.of(
+      0n,
+      0x00cf_9b00_0000_ffffn,
+      0x00cf_9300_0000_ffffn,
+      0x00af_9b00_0000_ffffn,
+      0x00af_fb00_0000_ffffn,
+      0x00cf_f300_0000_ffffn,
+    ),
+  ],
+  [PAGE_TABLES, BigUint64Array.of(BigInt(PAGE_TABLES + 0x1000) | PRESENT)],
+  [PAGE_TABLES + 0x1000, BigUint64Array.of(BigInt(PAGE_TABLES + 0x2000) | PRESENT)],
+  [
+    PAGE_TABLES + 0x2000,
+    BigUint64Array.from({ length: 512 }, (_, i) => BigInt(i) << 21n | PRESENT | LARGE_PAGE),
+  ],
+];
 
 /** The registers with which a guest begins in a mode. */
 export function startRegisters(mode: Mode, vcpu = 0): X86Registers {
-  const registers = powerOnRegisters(vcpu);
-  const common = {
-    ...registers,
-    rip: BigInt(CODE),
-    rsp: BigInt(STACK),
-    gdt: { base: BigInt(GDT), limit: 47 },
-  };
+  const common = powerOnRegisters(vcpu);
+  Object.assign(common, { rip: BigInt(CODE), rsp: BigInt(STACK), gdt: { base: BigInt(GDT), limit: 47 } });
   const flat = (code: X86Segment, data: X86Segment) => ({
     ...{ cs: code, ds: data, es: data, ss: data, fs: data, gs: data },
   });

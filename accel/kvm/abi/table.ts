@@ -306,6 +306,7 @@ export const STRUCTS = {
     fields: {
       "clock": [0, 8],
       "flags": [8, 4],
+      "host_tsc": [24, 8],
     },
   },
   kvm_guest_debug: {
@@ -485,7 +486,7 @@ export const KVM = {
   IRQCHIP_PIC_MASTER: 0,
   IRQCHIP_PIC_SLAVE: 1,
   IRQCHIP_IOAPIC: 2,
-  CLOCK_TSC_STABLE: 2,
+  CLOCK_HOST_TSC: 8,
   VCPU_TSC_CTRL: 0,
   VCPU_TSC_OFFSET: 0,
   GUESTDBG_ENABLE: 1,

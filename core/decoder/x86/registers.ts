@@ -113,10 +113,10 @@ export interface X86RegisterPort {
 
 /** Registers that nobody but the vCPU has. */
 export class LocalRegisters implements RegisterHolder {
-  #registers: Readonly<X86Registers> = powerOnRegisters(0);
+  #registers: Readonly<X86Registers> | undefined;
 
   read(): Readonly<X86Registers> {
-    return this.#registers;
+    return this.#registers ??= powerOnRegisters(0);
   }
 
   write(registers: Readonly<X86Registers>): void {
@@ -132,20 +132,37 @@ const APIC_BASE = 0xfee0_0000n, APIC_ENABLED = 1n << 11n, APIC_BOOT_CPU = 1n << 
 /** Bytes of an XSAVE area without extensions, and offsets in it. */
 const XSAVE_BYTES = 576, FCW = 0, FTW = 4, MXCSR = 24, XSTATE_BV = 512;
 
-/** The registers after power-on or reset (§14.1.3): real mode, at 0xfffffff0. */
-export function powerOnRegisters(vcpu: number): X86Registers {
+const POWER_ON_XSAVE = powerOnXsave();
+
+function powerOnXsave(): Uint8Array<ArrayBuffer> {
   const xsave = new Uint8Array(XSAVE_BYTES);
   const area = new DataView(xsave.buffer);
   area.setUint16(FCW, 0x0040, true);
   area.setUint8(FTW, 0xff);
   area.setUint32(XSTATE_BV, 3, true); // x87 and SSE are as written here
   area.setUint32(MXCSR, 0x1f80, true);
-  const general = Object.fromEntries(GENERAL_REGISTERS.map((name) => [name, 0n])) as Record<
-    GeneralRegister,
-    bigint
-  >;
+  return xsave;
+}
+
+/** The registers after power-on or reset (§14.1.3): real mode, at 0xfffffff0. */
+export function powerOnRegisters(vcpu: number): X86Registers {
   return {
-    ...general,
+    rax: 0n,
+    rcx: 0n,
+    rdx: 0n,
+    rbx: 0n,
+    rsp: 0n,
+    rbp: 0n,
+    rsi: 0n,
+    rdi: 0n,
+    r8: 0n,
+    r9: 0n,
+    r10: 0n,
+    r11: 0n,
+    r12: 0n,
+    r13: 0n,
+    r14: 0n,
+    r15: 0n,
     rip: 0xfff0n,
     rflags: 2n,
     cs: { ...realModeSegment(0xf000), base: 0xffff_0000n, type: 11 },
@@ -172,7 +189,7 @@ export function powerOnRegisters(vcpu: number): X86Registers {
     dr6: 0xffff_0ff0n,
     dr7: 0x400n,
     xcr0: 1n,
-    xsave,
+    xsave: POWER_ON_XSAVE.slice(),
     msrs: new Map(),
     activity: vcpu === 0 ? "running" : "stopped",
   };

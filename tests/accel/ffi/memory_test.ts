@@ -43,6 +43,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a single page is the next one's, zeroed",
+  ignore: !canTranslate,
+  fn() {
+    const first = mappedMemory.allocate(PAGE_SIZE);
+    new Uint8Array(first.buffer).fill(7);
+    first.free();
+    const second = mappedMemory.allocate(PAGE_SIZE), third = mappedMemory.allocate(PAGE_SIZE);
+    assertStrictEquals(second.buffer, first.buffer);
+    assertNotStrictEquals(third.buffer, second.buffer);
+    assert(new Uint8Array(second.buffer).every((byte) => byte === 0));
+    second.free();
+    third.free();
+  },
+});
+
+Deno.test({
   name: "only few mappings of ended machines are kept",
   ignore: !canTranslate,
   fn() {

@@ -84,6 +84,9 @@ function shellTest(name: GuestName): void {
       watchdog: host("4m"),
     });
     await vm.console.waitFor(/# $/, { within: guest("3m") });
+    // What the kernel has to say from now on must not come between the lines that follow.
+    await vm.console.sendLine("dmesg -n 1");
+    await vm.console.waitFor(/# $/, { within: guest("1m") });
     await vm.console.sendLine("uname -r");
     await vm.console.waitFor(`${release}\r\n`, { within: guest("1m") });
     await vm.console.waitFor(/# $/, { within: guest("1m") });

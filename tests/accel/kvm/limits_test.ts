@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { addressBits, checkLimits, KvmLimitError } from "../../../accel/kvm/limits.ts";
 import { kvmTest } from "../../support/kvm.ts";
-import { KvmSystem } from "../../../accel/kvm/system.ts";
+import { kvmSystem } from "../../../accel/kvm/system.ts";
 import { BareMachine } from "../../support/x86_machine.ts";
 
 const GIB = 2 ** 30;
@@ -28,7 +28,7 @@ Deno.test("the address's size is CPUID's; processors that do not tell have the o
 });
 
 kvmTest("a machine larger than the host's processor can address is refused before it is made", () => {
-  using system = new KvmSystem();
+  const system = kvmSystem();
   const bits = addressBits(system.supportedCpuid);
   assertThrows(
     () => new BareMachine({ code: [0xf4], highRam: { base: 2 ** bits, size: 4096 } }),

@@ -1,10 +1,11 @@
 /** A machine that is saved and restored into a new one goes on as if nothing had happened. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { KvmError } from "../../../accel/kvm/kvm_error.ts";
 import { type KvmMachineState, StateError } from "../../../accel/kvm/state.ts";
 import { kvmTest } from "../../support/kvm.ts";
 import { BareMachine, type Mode, startRegisters } from "../../support/x86_machine.ts";
 
+const KERNEL_GS_BASE = 0xc000_0102;
 const MULTIPLIER = 0x41c6_4e6d, ROUNDS = 12, STEPS = 50;
 const M = [0x6d, 0x4e, 0xc6, 0x41];
 
@@ -59,6 +60,44 @@ function clone(of: BareMachine, state: KvmMachineState, mode: Mode): BareMachine
   copy.printed.push(...of.printed);
   return copy;
 }
+
+/** What a machine that has not run would begin with; its clocks go already. */
+function beginning(guest: BareMachine) {
+  const { vcpus, chips } = guest.engine.save("bare");
+  const timeless = (msrs: ReadonlyMap<number, bigint>) =>
+    [...msrs].filter(([number]) => !CLOCK_MSRS.has(number));
+  return {
+    chips: { pics: chips.pics, ioapic: chips.ioapic },
+    vcpus: vcpus.map(({ registers, ...rest }) => ({
+      ...rest,
+      registers: { ...registers, msrs: timeless(registers.msrs) },
+    })),
+  };
+}
+
+/** The time-stamp counter, how long the vCPU has run, and the machine's reference time. */
+const CLOCK_MSRS = new Set([0x10, 0x4000_0010, 0x4000_0020]);
+
+for (const mode of ["real", "long"] as const) {
+  kvmTest(`a new machine in ${mode} mode begins as if all its registers had been written`, () => {
+    using guest = new BareMachine({ code: [], mode, vcpus: 2 });
+    const first = beginning(guest);
+    for (const vcpu of guest.vcpus) vcpu.holder.write(startRegisters(mode, vcpu.index));
+    assertEquals(beginning(guest), first);
+  });
+}
+
+kvmTest("a reset takes back what was set before the machine first ran", () => {
+  using guest = new BareMachine({ code: [], vcpus: 2 });
+  const first = beginning(guest);
+  for (const { holder } of guest.vcpus) {
+    const changed = { dr0: 0x1234n, dr7: 0x401n, xcr0: 3n, msrs: new Map([[KERNEL_GS_BASE, 0x5678n]]) };
+    holder.write({ ...holder.read(), ...changed });
+  }
+  assertNotEquals(beginning(guest), first);
+  guest.reset();
+  assertEquals(beginning(guest), first);
+});
 
 for (const mode of ["real", "protected", "long", "user"] as const) {
   kvmTest(`a computation in ${mode} mode that moves to a new machine after every dot has its result`, () => {
