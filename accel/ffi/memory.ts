@@ -97,12 +97,9 @@ const DENSE_BYTES = 512 << 10;
 
 /** A mapping of which much is used from the start: in large pages, where the host has any. */
 function mapDense(bytes: number): HostPages {
-  const wanted = Math.ceil(bytes / LARGE_PAGE_SIZE) * LARGE_PAGE_SIZE;
-  const { pointer, address, free } = reserveAligned(wanted);
-  if (tryMap(address, wanted, READ_WRITE, ANONYMOUS | MAP_FIXED) === undefined) {
-    throw refused(bytes, GUEST_MEMORY);
-  }
-  libc().symbols.madvise(BigInt(address), BigInt(wanted), MADV_HUGEPAGE);
+  const whole = Math.ceil(bytes / LARGE_PAGE_SIZE) * LARGE_PAGE_SIZE;
+  const { pointer, address, free } = mapAligned(whole, ANONYMOUS);
+  libc().symbols.madvise(BigInt(address), BigInt(whole), MADV_HUGEPAGE);
   return { buffer: Deno.UnsafePointerView.getArrayBuffer(pointer, bytes), address, free };
 }
 
@@ -126,9 +123,7 @@ export const sharedMemory: HostMemory = {
       close(file);
       return mappedMemory.allocate(bytes);
     }
-    const { pointer, address, free } = reserveAligned(bytes);
-    const flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED;
-    if (tryMap(address, bytes, READ_WRITE, flags, file) === undefined) throw refused(bytes, GUEST_MEMORY);
+    const { pointer, address, free } = mapAligned(bytes, MAP_SHARED | MAP_NORESERVE, file);
     const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
     return {
       buffer,
@@ -143,16 +138,21 @@ export const sharedMemory: HostMemory = {
   },
 };
 
-/** Reserves addresses that begin at a multiple of the large page size. */
-function reserveAligned(bytes: number): { pointer: Deno.PointerObject; address: number; free: () => void } {
+/** Maps memory at a multiple of the large page size. */
+function mapAligned(
+  bytes: number,
+  flags: number,
+  file?: number,
+): { pointer: Deno.PointerObject; address: number; free: () => void } {
   const reserved = tryMap(0, bytes + LARGE_PAGE_SIZE, PROT_NONE, ANONYMOUS);
   if (reserved === undefined) throw refused(bytes, GUEST_MEMORY);
+  const free = () => void libc().symbols.munmap(reserved.pointer, BigInt(bytes + LARGE_PAGE_SIZE));
   const address = Math.ceil(reserved.address / LARGE_PAGE_SIZE) * LARGE_PAGE_SIZE;
-  return {
-    pointer: Deno.UnsafePointer.create(BigInt(address))!,
-    address,
-    free: () => void libc().symbols.munmap(reserved.pointer, BigInt(bytes + LARGE_PAGE_SIZE)),
-  };
+  if (tryMap(address, bytes, READ_WRITE, flags | MAP_FIXED, file) === undefined) {
+    free();
+    throw refused(bytes, GUEST_MEMORY);
+  }
+  return { pointer: Deno.UnsafePointer.create(BigInt(address))!, address, free };
 }
 
 /**
