@@ -40,6 +40,9 @@ import {
   STATE_PC,
   STATE_TIME_AT_ZERO,
   STATE_TLB_FILLS,
+  TLB_FETCH,
+  TLB_OFFSET_MASK,
+  tlbTable,
 } from "../../core/translator/layout.ts";
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
@@ -52,6 +55,9 @@ const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
+
+/** Most blocks that are translated at a time, because others lead to them. */
+const MOST_AHEAD = 32;
 
 /** A sample that is due is taken after so many instructions, at the next entry of a block. */
 const SAMPLE_DUE = 500;
@@ -238,9 +244,9 @@ export class DbtEngine implements CountingEngine {
       switch (reason) {
         case EXIT_LINK: {
           const from = exits.linkBlock(argument);
-          const pcLo = exits.linkPcLo(argument), pcHi = blocks.pcHi[from];
-          const page = Math.floor(blocks.offset[from] / PAGE_SIZE) * PAGE_SIZE;
-          const context = blocks.context[from] & 255 | (exits.linkCareful(argument) ? CAREFUL_CONTEXT : 0);
+          const pcLo = exits.linkPcLo(argument), pcHi = blocks.pcHi(from);
+          const page = Math.floor(blocks.offset(from) / PAGE_SIZE) * PAGE_SIZE;
+          const context = blocks.context(from) & 255 | (exits.linkCareful(argument) ? CAREFUL_CONTEXT : 0);
           state[PC_LO] = pcLo;
           state[PC_HI] = pcHi;
           if (context < CAREFUL_CONTEXT && this.#isCold(page + (pcLo & 0xfff), pcLo, pcHi, context)) {
@@ -249,19 +255,16 @@ export class DbtEngine implements CountingEngine {
           }
           const clears = this.#clears;
           const code = this.#codeAt(vcpu, page + (pcLo & 0xfff), pcLo, pcHi, context);
-          if (clears === this.#clears && blocks.code[from] !== 0) {
-            const target = blocks.find(page + (pcLo & 0xfff), pcLo, pcHi, context);
-            exits.setLinkNext(argument, blocks.incoming[target]);
-            blocks.incoming[target] = argument;
-            this.#backend.link(argument, code);
+          if (clears === this.#clears && blocks.code(from) !== 0) {
+            this.#link(argument, blocks.find(page + (pcLo & 0xfff), pcLo, pcHi, context));
           }
           state[STATE_ENTRY >> 2] = code;
           continue;
         }
         case EXIT_BUDGET: {
-          left += blocks.instructions[argument];
-          state[PC_LO] = blocks.pcLo[argument];
-          state[PC_HI] = blocks.pcHi[argument];
+          left += blocks.instructions(argument);
+          state[PC_LO] = blocks.pcLo(argument);
+          state[PC_HI] = blocks.pcHi(argument);
           clock.instructions += budget - left;
           if (allowed === budget) this.#interpret(vcpu, left);
           else this.#sample(vcpu, argument, allowed - budget + left);
@@ -271,10 +274,10 @@ export class DbtEngine implements CountingEngine {
         case EXIT_SITE: {
           exits.storeDirty(argument, state);
           const block = exits.siteBlock(argument);
-          left += blocks.instructions[block] - exits.siteInstruction(argument);
-          const low = (blocks.pcLo[block] >>> 0) + exits.sitePcDelta(argument);
+          left += blocks.instructions(block) - exits.siteInstruction(argument);
+          const low = (blocks.pcLo(block) >>> 0) + exits.sitePcDelta(argument);
           state[PC_LO] = low | 0;
-          state[PC_HI] = (blocks.pcHi[block] + Math.floor(low / 0x100000000)) | 0;
+          state[PC_HI] = (blocks.pcHi(block) + Math.floor(low / 0x100000000)) | 0;
           clock.instructions += budget - left;
           const clears = this.#clears, { exceptions } = vcpu;
           this.#interpretSite(vcpu, exits.siteAlways(argument));
@@ -296,7 +299,7 @@ export class DbtEngine implements CountingEngine {
 
   /** The budget of a run ended at the entry of a block, while there are instructions left to run. */
   #sample(vcpu: SoftwareVcpu, block: number, left: number): void {
-    const isMirrored = (this.#blocks.context[block] & 3) === MIRRORED_INDEX;
+    const isMirrored = (this.#blocks.context(block) & 3) === MIRRORED_INDEX;
     // Programs stay where they are for longer than kernels; where nothing is new it is enough to look now and then.
     const usual = this.#sampleInstructions * (isMirrored ? 1 : KERNEL_SAMPLES);
     this.#sampleAfter = this.#hotCode.sample(vcpu, block, left)
@@ -359,36 +362,108 @@ export class DbtEngine implements CountingEngine {
   #codeAt(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const found = this.#blocks.find(offset, pcLo, pcHi, context);
     if (found >= 0) {
-      const code = this.#blocks.code[found];
+      const code = this.#blocks.code(found);
       if (context < CAREFUL_CONTEXT) {
         this.#backend.publish(pcLo, pcHi, Math.floor(offset / PAGE_SIZE), context, code);
       }
       return code;
     }
-    return this.#translate(vcpu, offset, pcLo, pcHi, context);
+    return this.#translateAhead(vcpu, offset, pcLo, pcHi, context);
+  }
+
+  /**
+   * Translates a block, and what it leads to and would be translated when next visited: the translator's code and
+   * tables have to come into the host's caches once for all of them, and jumps lead straight to their targets. Returns
+   * the block's code.
+   */
+  #translateAhead(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
+    const { state } = vcpu;
+    const { exits } = this.#backend;
+    const lo = state[PC_LO], hi = state[PC_HI];
+    const before = this.#translatedInstructions;
+    this.#timer.begin();
+    if (!this.#hasRoom()) this.#clear();
+    const block = this.#blocks.next, link = exits.links, cell = exits.cells;
+    const code = this.#translate(vcpu, offset, pcLo, pcHi, context);
+    if (context < CAREFUL_CONTEXT) this.#translateSuccessors(vcpu, block, link, cell);
+    state[PC_LO] = lo;
+    state[PC_HI] = hi;
+    this.#timer.end(this.#translatedInstructions - before);
+    return code;
+  }
+
+  /**
+   * Translates what lies behind a block, and what some links and cells, all from the given ones on, lead to; and so on
+   * with what that adds to all three of them.
+   */
+  #translateSuccessors(vcpu: SoftwareVcpu, block: number, link: number, cell: number): void {
+    const blocks = this.#blocks, { exits } = this.#backend;
+    const context = blocks.context(block), last = block + MOST_AHEAD;
+    for (;;) {
+      if (link < exits.links) {
+        const target = exits.linkCareful(link)
+          ? -1
+          : this.#translateDue(vcpu, exits.linkPcLo(link), blocks.pcHi(exits.linkBlock(link)), context, last);
+        if (target >= 0) this.#link(link, target);
+        link++;
+      } else if (cell < exits.cells) {
+        this.#translateDue(vcpu, exits.cellPcLo(cell), exits.cellPcHi(cell), context, last);
+        cell++;
+      } else if (block < blocks.count) {
+        // Where a call returns to, for instance.
+        const end = (blocks.pcLo(block) >>> 0) + blocks.end(block) - blocks.offset(block);
+        this.#translateDue(
+          vcpu,
+          end | 0,
+          (blocks.pcHi(block) + Math.floor(end / 0x100000000)) | 0,
+          context,
+          last,
+        );
+        block++;
+      } else return;
+    }
+  }
+
+  /** The block at a pc, which is translated if that is due and the next one's number is not the last; -1: none. */
+  #translateDue(vcpu: SoftwareVcpu, pcLo: number, pcHi: number, context: number, last: number): number {
+    const { state } = vcpu;
+    const blocks = this.#blocks;
+    const offset = codeOffset(state, pcLo, pcHi, context);
+    if (offset < 0) return -1;
+    const found = blocks.find(offset, pcLo, pcHi, context);
+    if (found >= 0 || this.#visits[visitsOf(offset)] < this.#coldVisits) return found;
+    if (blocks.next >= last || !this.#hasRoom()) return -1;
+    state[PC_LO] = pcLo;
+    state[PC_HI] = pcHi;
+    this.#translate(vcpu, offset, pcLo, pcHi, context);
+    return blocks.next - 1;
+  }
+
+  #hasRoom(): boolean {
+    return this.#blocks.hasRoom() && this.#backend.hasRoom();
+  }
+
+  /** Makes a link lead to a block. */
+  #link(link: number, target: number): void {
+    const blocks = this.#blocks, backend = this.#backend;
+    backend.exits.setLinkNext(link, blocks.incoming(target));
+    blocks.setIncoming(target, link);
+    backend.link(link, blocks.code(target));
   }
 
   #translate(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
     const { ram } = this.#machine;
-    if (!blocks.hasRoom()) this.#clear();
     backend.prepare(context & 255, frontEnd, ram);
     const effort = context < CAREFUL_CONTEXT
       ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
       : EMIT_CAREFUL;
-    this.#timer.begin();
     ir.begin(context & 255);
     frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, this.#hotCode.hintsAt(offset));
-    let code = backend.emit(blocks.next, pcLo, pcHi, effort);
-    if (code === 0) {
-      this.#clear();
-      backend.prepare(context & 255, frontEnd, ram);
-      code = backend.emit(blocks.next, pcLo, pcHi, effort);
-    }
+    const code = backend.emit(blocks.next, pcLo, pcHi, effort);
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;
     this.#hotCode.added(this.#add({ offset, pcLo, pcHi, context, instructions, code, from, to }));
-    this.#timer.end(instructions);
     if (++this.#translated === this.#nextTrim) {
       this.#nextTrim *= 2;
       trimHeap();
@@ -413,11 +488,11 @@ export class DbtEngine implements CountingEngine {
   /** Makes nothing lead to a block any more, but for jump caches and cells of this epoch. */
   #forget(block: number): void {
     const blocks = this.#blocks, exits = this.#backend.exits;
-    for (let link = blocks.incoming[block]; link >= 0; link = exits.linkNext(link)) {
+    for (let link = blocks.incoming(block); link >= 0; link = exits.linkNext(link)) {
       this.#backend.unlink(link);
     }
-    blocks.incoming[block] = -1;
-    this.#backend.retract(blocks.pcLo[block], blocks.pcHi[block], blocks.code[block]);
+    blocks.setIncoming(block, -1);
+    this.#backend.retract(blocks.pcLo(block), blocks.pcHi(block), blocks.code(block));
   }
 
   /** The guest, a device or a test is about to write to a page with code. */
@@ -517,6 +592,13 @@ export class DbtEngine implements CountingEngine {
     this.#visitsPages.free();
     this.#cpuMs[Symbol.dispose]();
   }
+}
+
+/** RAM offset of the code at a pc, as the fetch TLB has it for a context; -1 where it has no entry. */
+function codeOffset(state: Int32Array, pcLo: number, pcHi: number, context: number): number {
+  const entry = tlbTable(context & 3, TLB_FETCH) + (pcLo >>> 8 & TLB_OFFSET_MASK) >> 2;
+  if (state[entry] !== (pcLo & -PAGE_SIZE) || state[entry + 1] !== pcHi) return -1;
+  return state[entry + 2] * PAGE_SIZE + (pcLo & (PAGE_SIZE - 1));
 }
 
 /** Where the visits to code at an offset are counted. Code that shares the place is translated the sooner. */

@@ -185,7 +185,7 @@ export class HotCode {
   /** Drops a block, and those of its region, whose accesses the mirror fails at: the next ones will do without. */
   withoutMirror(block: number): void {
     const { blocks } = this.unit;
-    const offset = blocks.offset[block], region = this.#region[block];
+    const offset = blocks.offset(block), region = this.#region[block];
     if (this.#unmirrored.size >= MOST_UNMIRRORED) this.#unmirrored.clear();
     this.#unmirrored.add(offset);
     const isHot = this.#samples[block] >= REGION;
@@ -216,7 +216,7 @@ export class HotCode {
    */
   sample(vcpu: SoftwareVcpu, block: number, left: number): boolean {
     const samples = this.#samples, { blocks } = this.unit;
-    if (blocks.context[block] >= CAREFUL_CONTEXT) return false;
+    if (blocks.context(block) >= CAREFUL_CONTEXT) return false;
     if (left < LEAST_WATCHED * this.#watched) return true;
     if (samples[block] >= REGION) this.#revisit(vcpu, block, left);
     if (samples[block] >= LAST_LOOK) return false;
@@ -235,7 +235,7 @@ export class HotCode {
    * given back.
    */
   #revisit(vcpu: SoftwareVcpu, block: number, left: number): void {
-    const page = this.#pages.get(startOfPage(this.unit.blocks.offset[block]));
+    const page = this.#pages.get(startOfPage(this.unit.blocks.offset(block)));
     if (page === undefined || ++page.revisits > LAST_REVISIT || (page.revisits & (page.revisits - 1)) !== 0) {
       return;
     }
@@ -264,10 +264,10 @@ export class HotCode {
   /** Watches what execution does from a block on. */
   #look(vcpu: SoftwareVcpu, block: number, left: number): void {
     const { blocks } = this.unit;
-    this.#pcPage = blocks.pcLo[block] & -PAGE_SIZE;
-    this.#pcHi = blocks.pcHi[block];
-    this.#offset = startOfPage(blocks.offset[block]);
-    this.#context = blocks.context[block];
+    this.#pcPage = blocks.pcLo(block) & -PAGE_SIZE;
+    this.#pcHi = blocks.pcHi(block);
+    this.#offset = startOfPage(blocks.offset(block));
+    this.#context = blocks.context(block);
     const page = this.#pageAt(this.#offset);
     this.#watch(vcpu, Math.min(left, this.#watched), page.reach);
     this.#profile = this.#profileOf(page);
@@ -283,7 +283,7 @@ export class HotCode {
 
   /** Translates again what execution was seen to do from a block on. */
   #translateHot(vcpu: SoftwareVcpu, block: number): void {
-    if (this.unit.blocks.code[block] === 0) return;
+    if (this.unit.blocks.code(block) === 0) return;
     // The front end takes the page's address from the pc.
     const { state } = vcpu;
     const pcLo = state[PC_LO], pcHi = state[PC_HI];

@@ -41,6 +41,8 @@ export interface CodeMemory {
 export interface Backend {
   /** Translates the stubs the ISA's MMU needs for a context. Called before the first block of it. */
   prepare(context: number, frontEnd: FrontEnd, ram: GuestRam): void;
+  /** Whether there is memory for another block. */
+  hasRoom(): boolean;
   /**
    * Emits the block in the backend's IR; returns the host address of its code, or 0 when memory is full.
    *

@@ -12,79 +12,106 @@ const HASH_BITS = 16;
 const FIRST_PATIENCE = 5;
 /** Most blocks kept at a time. */
 export const MAX_BLOCKS = 1 << 18;
-/** Of all tables, per block and per page of RAM. */
-const BLOCK_BYTES = 40, PAGE_BYTES = 16;
+
+/** log2 of the words of a block's record, which is a cache line of the host's: it takes one miss to see all of it. */
+const BLOCK_SHIFT = 4;
+// Words of it
+const PC_LO = 0;
+const PC_HI = 1;
+/** Of the entry, halved: instructions begin at even addresses. */
+const HALF_OFFSET = 2;
+const CONTEXT = 3;
+const CODE = 4;
+const INSTRUCTIONS = 5;
+const INCOMING = 6;
+// Bytes of the page the block was taken from: [from, to)
+const FROM = 7;
+const TO = 8;
+// Chains of blocks, by number + 1: tables that begin as zeros need not be filled.
+const HASH_NEXT = 9;
+const PAGE_NEXT = 10;
+
+/** log2 of the words of a page's record. */
+const PAGE_SHIFT = 2;
+// Words of it: 64 bits for which 64-byte granules hold code, the first of its blocks, and what is known of writes
+const GRANULES = 0;
+const PAGE_FIRST = 2;
+/** Writes since the page was last given up << 4 | log2 of how often it takes more of them to give it up again. */
+const WRITES = 3;
 
 /** The blocks of one machine. */
 export class BlockCache {
-  readonly pcLo: Int32Array;
-  readonly pcHi: Int32Array;
-  /** RAM offset of the entry. */
-  readonly offset: Float64Array;
-  readonly context: Uint16Array;
-  /** Guest instructions on the way to the block's end. */
-  readonly instructions: Uint16Array;
-  /** Host address of the code; 0 for a dropped block. */
-  readonly code: Int32Array;
-  /** First of the links that jump here (linked through the exit tables), or -1. */
-  readonly incoming: Int32Array;
-  // Bytes of the page the block was taken from: [from, to)
-  readonly #from: Uint16Array;
-  readonly #to: Uint16Array;
-  // Chains of blocks, by number + 1: tables that begin as zeros need not be filled.
+  readonly #blocks: Int32Array;
+  readonly #pages: Int32Array;
   readonly #hash: Int32Array;
-  readonly #hashNext: Int32Array;
-  readonly #pageFirst: Int32Array;
-  readonly #pageNext: Int32Array;
-  /** 64 bits per page: which 64-byte granules hold code. */
-  readonly #granules: Int32Array;
-  /** Writes to each page since it was last given up, and log2 of how many it takes to give it up again. */
-  readonly #writes: Uint16Array;
-  readonly #patience: Uint8Array;
   /** Blocks handed out since the last clear. */
   count = 0;
 
   /** @param pages Number of RAM pages. */
   constructor(pages: number) {
+    const hashBytes = 4 << HASH_BITS, blockBytes = (4 << BLOCK_SHIFT) * MAX_BLOCKS;
     // One allocation, so large that hosts give it as untouched pages: of a smaller one they clear 128 KiB at once.
-    const buffer = new ArrayBuffer((4 << HASH_BITS) + BLOCK_BYTES * MAX_BLOCKS + PAGE_BYTES * pages);
-    let at = 0;
-    const place = (elementBytes: number, length: number): [ArrayBuffer, number, number] => {
-      const start = at;
-      at += elementBytes * length;
-      return [buffer, start, length];
-    };
-    this.offset = new Float64Array(...place(8, MAX_BLOCKS));
-    this.pcLo = new Int32Array(...place(4, MAX_BLOCKS));
-    this.pcHi = new Int32Array(...place(4, MAX_BLOCKS));
-    this.code = new Int32Array(...place(4, MAX_BLOCKS));
-    this.incoming = new Int32Array(...place(4, MAX_BLOCKS));
-    this.#hashNext = new Int32Array(...place(4, MAX_BLOCKS));
-    this.#pageNext = new Int32Array(...place(4, MAX_BLOCKS));
-    this.context = new Uint16Array(...place(2, MAX_BLOCKS));
-    this.instructions = new Uint16Array(...place(2, MAX_BLOCKS));
-    this.#from = new Uint16Array(...place(2, MAX_BLOCKS));
-    this.#to = new Uint16Array(...place(2, MAX_BLOCKS));
-    this.#hash = new Int32Array(...place(4, 1 << HASH_BITS));
-    this.#granules = new Int32Array(...place(4, 2 * pages));
-    this.#pageFirst = new Int32Array(...place(4, pages));
-    this.#writes = new Uint16Array(...place(2, pages));
-    this.#patience = new Uint8Array(...place(1, pages));
+    const buffer = new ArrayBuffer(blockBytes + hashBytes + (4 << PAGE_SHIFT) * pages);
+    this.#blocks = new Int32Array(buffer, 0, blockBytes >> 2);
+    this.#hash = new Int32Array(buffer, blockBytes, hashBytes >> 2);
+    this.#pages = new Int32Array(buffer, blockBytes + hashBytes);
   }
 
-  #bucket(offset: number, context: number): number {
-    return ((offset / 2) ^ (offset / 131072) ^ (context << 9)) & ((1 << HASH_BITS) - 1);
+  pcLo(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + PC_LO];
+  }
+
+  pcHi(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + PC_HI];
+  }
+
+  /** RAM offset of the entry. */
+  offset(block: number): number {
+    return 2 * this.#blocks[(block << BLOCK_SHIFT) + HALF_OFFSET];
+  }
+
+  context(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + CONTEXT];
+  }
+
+  /** RAM offset of the end of what it was taken from. */
+  end(block: number): number {
+    return pageOf(this.offset(block)) * PAGE_SIZE + this.#blocks[(block << BLOCK_SHIFT) + TO];
+  }
+
+  /** Guest instructions on the way to the block's end. */
+  instructions(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + INSTRUCTIONS];
+  }
+
+  /** Host address of the code; 0 for a dropped block. */
+  code(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + CODE];
+  }
+
+  /** First of the links that jump here (linked through the exit tables), or -1. */
+  incoming(block: number): number {
+    return this.#blocks[(block << BLOCK_SHIFT) + INCOMING];
+  }
+
+  setIncoming(block: number, link: number): void {
+    this.#blocks[(block << BLOCK_SHIFT) + INCOMING] = link;
   }
 
   /** The block for this code, or -1. */
   find(offset: number, pcLo: number, pcHi: number, context: number): number {
-    for (let b = this.#hash[this.#bucket(offset, context)] - 1; b >= 0; b = this.#hashNext[b] - 1) {
+    const blocks = this.#blocks, halfOffset = offset / 2;
+    let b = this.#hash[bucketOf(halfOffset, context)] - 1;
+    while (b >= 0) {
+      const at = b << BLOCK_SHIFT;
       if (
-        this.offset[b] === offset && this.pcLo[b] === pcLo && this.pcHi[b] === pcHi &&
-        this.context[b] === context
-      ) return b;
+        blocks[at + HALF_OFFSET] === halfOffset && blocks[at + PC_LO] === pcLo &&
+        blocks[at + PC_HI] === pcHi &&
+        blocks[at + CONTEXT] === context
+      ) break;
+      b = blocks[at + HASH_NEXT] - 1;
     }
-    return -1;
+    return b;
   }
 
   /** Whether another block fits. */
@@ -108,37 +135,37 @@ export class BlockCache {
     from: number,
     to: number,
   ): number {
-    const b = this.count++;
-    this.offset[b] = offset;
-    this.pcLo[b] = pcLo;
-    this.pcHi[b] = pcHi;
-    this.context[b] = context;
-    this.instructions[b] = instructions;
-    this.code[b] = code;
-    this.incoming[b] = -1;
-    const page = Math.floor(offset / PAGE_SIZE);
-    const first = from - page * PAGE_SIZE, end = to - page * PAGE_SIZE;
-    this.#from[b] = first;
-    this.#to[b] = end;
-    const bucket = this.#bucket(offset, context);
-    this.#hashNext[b] = this.#hash[bucket];
+    const blocks = this.#blocks;
+    const b = this.count++, at = b << BLOCK_SHIFT;
+    const page = pageOf(offset), pageAt = page << PAGE_SHIFT, bucket = bucketOf(offset / 2, context);
+    blocks[at + PC_LO] = pcLo;
+    blocks[at + PC_HI] = pcHi;
+    blocks[at + HALF_OFFSET] = offset / 2;
+    blocks[at + CONTEXT] = context;
+    blocks[at + CODE] = code;
+    blocks[at + INSTRUCTIONS] = instructions;
+    blocks[at + INCOMING] = -1;
+    blocks[at + FROM] = from - page * PAGE_SIZE;
+    blocks[at + TO] = to - page * PAGE_SIZE;
+    blocks[at + HASH_NEXT] = this.#hash[bucket];
     this.#hash[bucket] = b + 1;
-    this.#pageNext[b] = this.#pageFirst[page];
-    this.#pageFirst[page] = b + 1;
-    this.#markGranules(page, first, end);
+    blocks[at + PAGE_NEXT] = this.#pages[pageAt + PAGE_FIRST];
+    this.#pages[pageAt + PAGE_FIRST] = b + 1;
+    this.#markGranules(page, blocks[at + FROM], blocks[at + TO]);
     return b;
   }
 
   #markGranules(page: number, first: number, end: number): void {
-    for (let g = first >> 6; g <= (end - 1) >> 6; g++) this.#granules[2 * page + (g >> 5)] |= 1 << (g & 31);
+    const granules = (page << PAGE_SHIFT) + GRANULES;
+    for (let g = first >> 6; g <= (end - 1) >> 6; g++) this.#pages[granules + (g >> 5)] |= 1 << (g & 31);
   }
 
   /** Whether `size` bytes at a RAM offset (within one page) may overlap translated code. */
   touchesCode(offset: number, size: number): boolean {
-    const page = Math.floor(offset / PAGE_SIZE);
+    const page = pageOf(offset), granules = (page << PAGE_SHIFT) + GRANULES;
     const first = offset - page * PAGE_SIZE;
     for (let g = first >> 6; g <= (first + size - 1) >> 6; g++) {
-      if ((this.#granules[2 * page + (g >> 5)] & (1 << (g & 31))) !== 0) return true;
+      if ((this.#pages[granules + (g >> 5)] & (1 << (g & 31))) !== 0) return true;
     }
     return false;
   }
@@ -148,10 +175,12 @@ export class BlockCache {
    * to again and again serves another purpose now. Where it proves to hold code still, the next time is later.
    */
   givesUp(page: number): boolean {
-    if (++this.#writes[page] >> (FIRST_PATIENCE + this.#patience[page]) === 0) return false;
-    this.#writes[page] = 0;
-    if (FIRST_PATIENCE + this.#patience[page] < 15) this.#patience[page]++;
-    return true;
+    const at = (page << PAGE_SHIFT) + WRITES;
+    const writes = (this.#pages[at] >> 4) + 1, patience = this.#pages[at] & 15;
+    const givesUp = writes >> (FIRST_PATIENCE + patience) !== 0;
+    const more = givesUp && FIRST_PATIENCE + patience < 15 ? 1 : 0;
+    this.#pages[at] = (givesUp ? 0 : writes) << 4 | patience + more;
+    return givesUp;
   }
 
   /**
@@ -166,69 +195,80 @@ export class BlockCache {
     dropped: (block: number) => void,
     keeps: (block: number) => boolean = () => false,
   ): boolean {
-    const page = Math.floor(offset / PAGE_SIZE);
+    const blocks = this.#blocks, pages = this.#pages;
+    const page = pageOf(offset), pageAt = page << PAGE_SHIFT;
     const first = offset - page * PAGE_SIZE, end = first + size;
+    pages[pageAt + GRANULES] = pages[pageAt + GRANULES + 1] = 0;
     let previous = -1;
-    this.#granules[2 * page] = this.#granules[2 * page + 1] = 0;
-    for (let b = this.#pageFirst[page] - 1; b >= 0; b = this.#pageNext[b] - 1) {
-      if (this.#from[b] < end && first < this.#to[b] && !keeps(b)) {
+    for (let b = pages[pageAt + PAGE_FIRST] - 1; b >= 0; b = blocks[(b << BLOCK_SHIFT) + PAGE_NEXT] - 1) {
+      const at = b << BLOCK_SHIFT;
+      if (blocks[at + FROM] < end && first < blocks[at + TO] && !keeps(b)) {
         dropped(b);
         this.#unhash(b);
-        this.code[b] = 0;
-        if (previous < 0) this.#pageFirst[page] = this.#pageNext[b];
-        else this.#pageNext[previous] = this.#pageNext[b];
+        this.#takeOut(b, previous);
       } else {
-        this.#markGranules(page, this.#from[b], this.#to[b]);
+        this.#markGranules(page, blocks[at + FROM], blocks[at + TO]);
         previous = b;
       }
     }
-    return this.#pageFirst[page] !== 0;
+    return pages[pageAt + PAGE_FIRST] !== 0;
   }
 
   /** The RAM pages that blocks of a page of virtual addresses were taken from. */
   pagesOf(pcLo: number, pcHi: number): Set<number> {
     const pages = new Set<number>();
     for (let b = 0; b < this.count; b++) {
-      if (this.code[b] === 0 || this.pcHi[b] !== pcHi || ((this.pcLo[b] ^ pcLo) & -PAGE_SIZE) !== 0) continue;
-      pages.add(Math.floor(this.offset[b] / PAGE_SIZE));
+      if (this.code(b) === 0 || this.pcHi(b) !== pcHi || ((this.pcLo(b) ^ pcLo) & -PAGE_SIZE) !== 0) continue;
+      pages.add(pageOf(this.offset(b)));
     }
     return pages;
   }
 
   /** Takes one block out; something else has taken its place. */
   remove(block: number): void {
-    const page = Math.floor(this.offset[block] / PAGE_SIZE);
     this.#unhash(block);
-    this.code[block] = 0;
     let previous = -1;
-    for (let b = this.#pageFirst[page] - 1; b >= 0; b = this.#pageNext[b] - 1) {
-      if (b === block) {
-        if (previous < 0) this.#pageFirst[page] = this.#pageNext[b];
-        else this.#pageNext[previous] = this.#pageNext[b];
-        return;
-      }
+    let b = this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] - 1;
+    while (b !== block) {
       previous = b;
+      b = this.#blocks[(b << BLOCK_SHIFT) + PAGE_NEXT] - 1;
     }
+    this.#takeOut(block, previous);
+  }
+
+  /** Takes a block out of its page's list, where another one is before it (-1: none). It has no code any more. */
+  #takeOut(block: number, previous: number): void {
+    const blocks = this.#blocks, next = blocks[(block << BLOCK_SHIFT) + PAGE_NEXT];
+    if (previous >= 0) blocks[(previous << BLOCK_SHIFT) + PAGE_NEXT] = next;
+    else this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] = next;
+    blocks[(block << BLOCK_SHIFT) + CODE] = 0;
   }
 
   #unhash(block: number): void {
-    const bucket = this.#bucket(this.offset[block], this.context[block]);
+    const blocks = this.#blocks, at = block << BLOCK_SHIFT;
+    const bucket = bucketOf(blocks[at + HALF_OFFSET], blocks[at + CONTEXT]);
     let previous = -1;
-    for (let b = this.#hash[bucket] - 1; b >= 0; b = this.#hashNext[b] - 1) {
-      if (b === block) {
-        if (previous < 0) this.#hash[bucket] = this.#hashNext[b];
-        else this.#hashNext[previous] = this.#hashNext[b];
-        return;
-      }
+    for (let b = this.#hash[bucket] - 1; b !== block; b = blocks[(b << BLOCK_SHIFT) + HASH_NEXT] - 1) {
       previous = b;
     }
+    if (previous >= 0) blocks[(previous << BLOCK_SHIFT) + HASH_NEXT] = blocks[at + HASH_NEXT];
+    else this.#hash[bucket] = blocks[at + HASH_NEXT];
   }
 
   /** Forgets every block. */
   clear(): void {
     this.count = 0;
     this.#hash.fill(0);
-    this.#pageFirst.fill(0);
-    this.#granules.fill(0);
+    for (let at = 0; at < this.#pages.length; at += 1 << PAGE_SHIFT) {
+      this.#pages[at + GRANULES] = this.#pages[at + GRANULES + 1] = this.#pages[at + PAGE_FIRST] = 0;
+    }
   }
+}
+
+function pageOf(offset: number): number {
+  return Math.floor(offset / PAGE_SIZE);
+}
+
+function bucketOf(halfOffset: number, context: number): number {
+  return (halfOffset ^ (halfOffset >> 16) ^ (context << 9)) & ((1 << HASH_BITS) - 1);
 }

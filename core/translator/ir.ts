@@ -301,7 +301,9 @@ export class Ir {
     this.stub = stub;
     this.labels = 0;
     this.context = context;
-    this.assumed.length = this.relied.length = 0;
+    // Hosts take their time to set an array's length.
+    if (this.assumed.length > 0) this.assumed.length = 0;
+    if (this.relied.length > 0) this.relied.length = 0;
     this.traced = false;
     this.#stamp = (this.#stamp + 1) | 0;
   }

@@ -22,7 +22,7 @@ Deno.test("a write drops the blocks it overlaps, and no others", () => {
   const dropped: number[] = [];
   assert(cache.drop(4096 + 20, 1, (block) => dropped.push(block)));
   assertEquals(dropped, [1]);
-  assertEquals([0, 1, 2].map((b) => cache.code[b] !== 0), [true, false, true]);
+  assertEquals([0, 1, 2].map((b) => cache.code(b) !== 0), [true, false, true]);
   assert(!cache.drop(4096, 4096, (block) => dropped.push(block)));
   assertEquals(dropped.sort(), [0, 1, 2]);
 });

@@ -92,8 +92,12 @@ export class X64Backend implements Backend {
     return this.#stubEmitter.emitStub();
   }
 
+  hasRoom(): boolean {
+    return this.#asm.pos + MAX_BLOCK_BYTES <= this.#codeSize && this.exits.hasRoom();
+  }
+
   emit(block: number, pcLo: number, pcHi: number, effort: number): number {
-    if (this.#asm.pos + MAX_BLOCK_BYTES > this.#codeSize || !this.exits.hasRoom()) return 0;
+    if (!this.hasRoom()) return 0;
     return this.#asm.base + this.#emitter.emitBlock(block, pcLo, pcHi, effort);
   }
 

@@ -35,7 +35,8 @@ export class BlockTable {
     const first = setOf(pcLo), last = first + SET_WORDS - ENTRY_WORDS;
     let to = first;
     while (to < last && words[to + TAG] !== 0 && words[to + CODE] !== code) to += ENTRY_WORDS;
-    words.copyWithin(first + ENTRY_WORDS, first, to);
+    // Not by copyWithin(): its call takes longer than so short a loop.
+    for (let at = to + ENTRY_WORDS - 1; at >= first + ENTRY_WORDS; at--) words[at] = words[at - ENTRY_WORDS];
     words[first] = pcLo;
     words[first + 1] = pcHi;
     words[first + TAG] = tag;

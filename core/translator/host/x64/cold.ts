@@ -2,30 +2,32 @@
  * Cold code: what follows a block's hot path and is jumped to from there. Nothing of it is emitted before the hot
  * path is complete, so each piece is a record of what it needs: registers and stores as they were at its jump.
  */
-import { TLB_OFFSET_MASK, tlbTable } from "../../layout.ts";
-import { ALU_AND, ALU_CMP, ALU_XOR, SHIFT_SHR } from "./assembler.ts";
+import { ALU_XOR, SHIFT_SHR } from "./assembler.ts";
+import { emitJump, refund } from "./control.ts";
 import type { Emitter } from "./emitter.ts";
 import { accessAt, loadMirrorAddend, probeCold } from "./memory.ts";
-import { tableKind } from "./groups.ts";
-import { BUDGET, CC_E, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
+import { MOST_GROUPS, tableKind } from "./groups.ts";
+import { BUDGET, CC_NE, RAX, RCX, STATE } from "./registers.ts";
 
 // Kinds of cold code
 /** A TLB miss: refill and go back, or leave. */
 const MEMORY = 0;
-/** The same, where groups of accesses rely on entries that a refill may replace: see groups.ts. */
-const MEMORY_BETWEEN = 1;
 /** A failed probe of a group's leader. */
-const LEADER = 2;
+const LEADER = 1;
 /** The interpreter executes the current instruction. */
-const INTERPRET = 3;
+const INTERPRET = 2;
+/** Too little budget is left for the block. */
+const BUDGETED = 3;
+/** A branch that is taken: stores of all that is dirty, then a jump. */
+const BRANCH = 4;
 /** Stores of all that is dirty, then some code that goes elsewhere. */
-const STORES = 4;
+const STORES = 5;
 /** The same for a way to another block of a region. */
-const EDGE = 5;
+const EDGE = 6;
 /** Some code that goes back. */
-const CODE = 6;
+const CODE = 7;
 /** An access by the mirror that faulted, or whose address is in no span that has one. */
-const MIRROR = 7;
+const MIRROR = 8;
 const MAX_COLD = 1024;
 /** Words that tell what one piece of cold code stores, at most. */
 const MOST_WORDS = 1024;
@@ -63,6 +65,12 @@ export class ColdCode {
   readonly #disp = new Int32Array(MAX_COLD);
   readonly #instruction = new Int32Array(MAX_COLD);
   readonly #pcLo = new Int32Array(MAX_COLD);
+  // Of branches: instructions executed (in #instruction), the pc they lead to, 1 where rounds of a loop were paid for
+  readonly #pcHi = new Int32Array(MAX_COLD);
+  readonly #streaming = new Uint8Array(MAX_COLD);
+  /** Positions of jumps to where the current piece goes on carefully. */
+  readonly #careful = new Int32Array(1 + MOST_GROUPS);
+  #carefulLength = 0;
   #stores = new Int32Array(4 * MOST_WORDS);
   #storesLength = 0;
 
@@ -85,12 +93,12 @@ export class ColdCode {
   memory(from: number, i: number, base: number, disp: number): void {
     const { e } = this;
     const leads = e.groups.of[i] >= 0;
-    const c = this.#add(leads ? LEADER : e.groups.isBetween(i) ? MEMORY_BETWEEN : MEMORY, from);
+    const c = this.#add(leads ? LEADER : MEMORY, from);
     this.#op[c] = i;
     this.#base[c] = base;
     this.#disp[c] = disp;
     this.#site[c] = e.newSite();
-    if (this.#kind[c] === MEMORY) return;
+    if (!leads && !e.groups.isBetween(i)) return;
     this.#instruction[c] = e.instruction;
     this.#pcLo[c] = e.instructionPcLo;
     this.#describe(c);
@@ -114,6 +122,22 @@ export class ColdCode {
   /** The jump at `from` leads to the interpreter, at the current instruction. */
   interpret(from: number): void {
     this.#site[this.#add(INTERPRET, from)] = this.e.newSite();
+  }
+
+  /** The jump at `from` leads to the run loop: the budget does not suffice. */
+  budget(from: number): void {
+    this.#describe(this.#add(BUDGETED, from));
+  }
+
+  /** The jump at `from` leads, as a branch by the current instruction, to a guest pc. */
+  branch(from: number, pcLo: number, pcHi: number): void {
+    const { e } = this;
+    const c = this.#add(BRANCH, from);
+    this.#describe(c);
+    this.#instruction[c] = e.instruction + 1;
+    this.#pcLo[c] = pcLo;
+    this.#pcHi[c] = pcHi;
+    this.#streaming[c] = Number(e.streaming);
   }
 
   /** The jump at `from` leads to stores of all that is dirty now, then to `code`. */
@@ -159,16 +183,21 @@ export class ColdCode {
       switch (this.#kind[c]) {
         case MEMORY:
           this.#refill(c);
-          asm.jmpTo(this.#back[c]);
-          break;
-        case MEMORY_BETWEEN:
-          this.#refill(c);
           this.#checkOpen(c);
-          asm.jmpTo(this.#back[c]);
+          this.#goBack(c, this.#back[c]);
           break;
         case LEADER:
           this.#leader(c);
-          asm.jmpTo(this.#back[c]);
+          this.#goBack(c, this.#back[c]);
+          break;
+        case BUDGETED:
+          alloc.stores.emit(this.#stores, this.#first[c], this.#end[c]);
+          e.outOfBudget();
+          break;
+        case BRANCH:
+          alloc.stores.emit(this.#stores, this.#first[c], this.#end[c]);
+          refund(e, this.#instruction[c], this.#streaming[c] !== 0);
+          emitJump(e, this.#pcLo[c], this.#pcHi[c]);
           break;
         case INTERPRET:
           asm.movImm(RAX, this.#site[c], 0);
@@ -214,8 +243,18 @@ export class ColdCode {
     asm.jmpTo(this.#back[c]);
     asm.bind(miss);
     this.#refill(c);
-    if (e.groups.isBetween(i)) this.#checkOpen(c);
-    asm.jmpTo(found);
+    this.#checkOpen(c);
+    this.#goBack(c, found);
+  }
+
+  /** Goes back to a position; behind that, to careful code where something has jumped to that. */
+  #goBack(c: number, to: number): void {
+    const { asm } = this.e;
+    asm.jmpTo(to);
+    if (this.#carefulLength === 0) return;
+    for (let k = 0; k < this.#carefulLength; k++) asm.bind(this.#careful[k]);
+    this.#carefulLength = 0;
+    this.#goOnCarefully(c);
   }
 
   /** Calls the refill stub, which wants the page of the last byte in rcx and leaves the addend there. */
@@ -226,20 +265,17 @@ export class ColdCode {
     asm.callTo(stubs.refill(ir.context & 3, tableKind(ir.op[this.#op[c]])));
   }
 
-  /** The probe of a group's leader failed: for its span, or for want of an entry. */
+  /**
+   * The probe of a group's leader failed: for its span, or for want of an entry. The page of the span's last byte is in
+   * rcx; if that is the page of the first one too, it is the one that the access wants.
+   */
   #leader(c: number): void {
-    const { asm, groups, ir } = this.e;
-    const i = this.#op[c], base = this.#base[c], disp = this.#disp[c];
-    const g = groups.of[i], cell = groups.cell(g);
-    asm.lea(1, RAX, base, disp + groups.from(g));
-    asm.lea(1, RCX, base, disp + groups.to(g) - 1);
+    const { asm, groups } = this.e;
+    const g = groups.of[this.#op[c]], cell = groups.cell(g);
+    asm.lea(1, RAX, this.#base[c], this.#disp[c] + groups.from(g));
     asm.alu(ALU_XOR, 1, RAX, RCX);
     asm.shiftImm(SHIFT_SHR, 1, RAX, 12);
-    const onePage = asm.jcc(CC_E);
-    this.#goOnCarefully(c);
-    asm.bind(onePage);
-    asm.lea(1, RCX, base, disp + (ir.c[i] & 15) - 1);
-    asm.aluImm(ALU_AND, 1, RCX, -4096);
+    this.#careful[this.#carefulLength++] = asm.jcc(CC_NE);
     if (cell !== undefined) asm.store(1, STATE, cell + 8, RCX);
     this.#refill(c);
     if (cell !== undefined) asm.store(1, STATE, cell, RCX);
@@ -248,18 +284,13 @@ export class ColdCode {
 
   /** Goes on in careful code if an entry that a group relies on was replaced. Keeps rcx. */
   #checkOpen(c: number): void {
-    const { asm, groups, ir } = this.e;
-    for (const g of groups.openAt(this.#op[c])) {
-      const table = tlbTable(ir.context & 3, groups.kind(g)) - STATE_BIAS;
-      asm.push(RCX);
-      asm.load(1, RAX, STATE, groups.cell(g)! + 8);
-      asm.rorx(0, RCX, RAX, 8);
-      asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
-      asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
-      asm.pop(RCX);
-      const same = asm.jcc(CC_E);
-      this.#goOnCarefully(c);
-      asm.bind(same);
+    const { asm, groups, ir, stubs } = this.e;
+    const i = this.#op[c];
+    for (let g = 0; g < groups.count; g++) {
+      if (!groups.isOpen(g, i)) continue;
+      asm.movImm(RAX, groups.cell(g)! + 8, 0);
+      asm.callTo(stubs.check(ir.context & 3, groups.kind(g)));
+      this.#careful[this.#carefulLength++] = asm.jcc(CC_NE);
     }
   }
 

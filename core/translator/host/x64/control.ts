@@ -1,24 +1,17 @@
 /** Emission of structure, exits and jumps. */
 import * as ir from "../../ir.ts";
-import {
-  JUMP_CACHE_BITS,
-  STATE_BUDGET_ASIDE,
-  STATE_EPOCH_CONTEXT,
-  STATE_JUMP_CACHE,
-  STATE_PC,
-  STATE_TIME_AT_ZERO,
-} from "../../layout.ts";
-import { ALU_AND, ALU_CMP, ALU_OR, ALU_SUB, SHIFT_SHL } from "./assembler.ts";
+import { STATE_BUDGET_ASIDE, STATE_EPOCH_CONTEXT, STATE_PC, STATE_TIME_AT_ZERO } from "../../layout.ts";
+import { ALU_AND, ALU_CMP, ALU_OR, ALU_SUB } from "./assembler.ts";
 import type { Emitter } from "./emitter.ts";
 import { compare, compareAgain } from "./integer.ts";
 import { takeBudgetBack } from "./streams.ts";
-import { BUDGET, CC_NE, RAX, RCX, RDX, STATE, STATE_BIAS } from "./registers.ts";
+import { BUDGET, CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 
 const EPOCH_CONTEXT = STATE_EPOCH_CONTEXT - STATE_BIAS;
 const BUDGET_ASIDE = STATE_BUDGET_ASIDE - STATE_BIAS;
 
 /** Gives back the budget of instructions of this block that do not run. */
-function refund(e: Emitter, executed: number, streaming: boolean): void {
+export function refund(e: Emitter, executed: number, streaming: boolean): void {
   const left = e.ir.instructions - executed;
   if (left > 0) e.asm.lea(0, BUDGET, BUDGET, left);
   if (streaming) takeBudgetBack(e.asm);
@@ -45,17 +38,12 @@ function refundIf(e: Emitter, i: number): void {
 function branch(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
   const taken = e.asm.jcc(cc);
-  const executed = e.instruction + 1, streaming = e.streaming;
   const lo = e.ir.lo[i], hi = e.ir.hi[i];
-  if (e.staysInRegion(lo, hi)) {
-    return e.cold.edge(taken, () => {
-      refund(e, executed, false);
-      e.jumpToHead(lo);
-    });
-  }
-  e.cold.stores(taken, () => {
-    refund(e, executed, streaming);
-    emitJump(e, lo, hi);
+  if (!e.staysInRegion(lo, hi)) return e.cold.branch(taken, lo, hi);
+  const executed = e.instruction + 1;
+  e.cold.edge(taken, () => {
+    refund(e, executed, false);
+    e.jumpToHead(lo);
   });
 }
 
@@ -68,7 +56,7 @@ function exitUnlessPc(e: Emitter, i: number): void {
   e.cold.stores(asm.jcc(CC_NE), () => {
     refund(e, executed, streaming);
     asm.movRR(1, RAX, pc);
-    probeJumpCache(e);
+    e.stubs.emitProbe();
   });
 }
 
@@ -91,26 +79,7 @@ function jump(e: Emitter, i: number): void {
 function jumpIndirect(e: Emitter, i: number): void {
   e.alloc.loadInto(e.ir.a[i], RAX);
   e.alloc.storeDirty();
-  probeJumpCache(e);
-}
-
-/**
- * Probes the jump cache for the pc in rax and jumps to its code. rbp + rcx then points at the entry the
- * lookup stub fills.
- */
-function probeJumpCache(e: Emitter): void {
-  const { asm } = e;
-  const table = STATE_JUMP_CACHE - STATE_BIAS;
-  asm.movRR(0, RCX, RAX);
-  asm.shiftImm(SHIFT_SHL, 0, RCX, 3);
-  asm.aluImm(ALU_AND, 0, RCX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
-  asm.load(0, RDX, STATE, EPOCH_CONTEXT);
-  asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
-  asm.jccTo(CC_NE, e.stubs.lookupIndirect);
-  asm.aluMemIndex(ALU_CMP, 0, RDX, STATE, RCX, table + 8);
-  asm.jccTo(CC_NE, e.stubs.lookupIndirect);
-  asm.loadIndex(0, RDX, STATE, RCX, table + 12);
-  asm.jmpReg(RDX);
+  e.stubs.emitProbe();
 }
 
 function jumpContext(e: Emitter, i: number): void {

@@ -101,8 +101,10 @@ export class Emitter {
     const last = ir.length - 1;
     const wide = this.#emitGuards();
     this.#emitBody(last, effort);
-    for (const at of wide) asm.bind(at);
-    if (wide.length > 0) this.linkJump(pcLo, true);
+    if (wide.length > 0) {
+      for (const at of wide) asm.bind(at);
+      this.linkJump(pcLo, true);
+    }
     return entry;
   }
 
@@ -162,13 +164,9 @@ export class Emitter {
   /** Emits the check of the budget, and ops up to number n. */
   #emitChecked(n: number): void {
     const { asm } = this;
-    const block = this.#blockId;
     this.#head = asm.pos;
     asm.aluImm(ALU_SUB, 0, BUDGET, this.ir.instructions);
-    this.cold.stores(asm.jcc(CC_S), () => {
-      asm.movImm(RAX, block, 0);
-      asm.jmpTo(this.stubs.budget);
-    });
+    this.cold.budget(asm.jcc(CC_S));
     this.#paid = asm.pos;
     this.addendOf = -1;
     this.#emitOps(n);
@@ -323,6 +321,12 @@ export class Emitter {
   /** Low half of the current instruction's pc. */
   get instructionPcLo(): number {
     return this.ir.lo[this.#insn];
+  }
+
+  /** Leaves at the block's head. All state is stored. */
+  outOfBudget(): void {
+    this.asm.movImm(RAX, this.#blockId, 0);
+    this.asm.jmpTo(this.stubs.budget);
   }
 
   /** Leaves unconditionally: the interpreter executes the current instruction. */

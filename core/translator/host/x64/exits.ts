@@ -141,6 +141,11 @@ export class ExitTables {
 
   // ---- links
 
+  /** How many links there are: the number of the next one. */
+  get links(): number {
+    return this.#linkCount;
+  }
+
   addLink(block: number, position: number, pcLo: number, careful: boolean): number {
     const link = this.#linkCount++;
     const chunk = this.#links[link >> LINK_CHUNK_BITS] ??= new Int32Array(LINK_WORDS * LINK_CHUNK);
@@ -185,6 +190,21 @@ export class ExitTables {
   }
 
   // ---- cells
+
+  /** How many cells there are: the number of the next one. */
+  get cells(): number {
+    return this.#cellCount;
+  }
+
+  /** Low half of the pc that a cell is for. */
+  cellPcLo(cell: number): number {
+    return this.#cells[cell * (CELL_BYTES >> 2) + 4];
+  }
+
+  /** High half of the pc that a cell is for. */
+  cellPcHi(cell: number): number {
+    return this.#cells[cell * (CELL_BYTES >> 2) + 5];
+  }
 
   /** A cell for a jump to the given pc; returns its address. It holds nothing yet. */
   addCell(pcLo: number, pcHi: number): number {

@@ -18,7 +18,7 @@ import { STATE_BIAS } from "./registers.ts";
 /** Most bytes from the first to the last that a group touches. */
 const MOST_SPAN = 128;
 /** Most groups in a block. */
-const MOST_GROUPS = 64;
+export const MOST_GROUPS = 64;
 /** Displacements beyond this are not followed through additions. */
 const FARTHEST = 1 << 20;
 const NONE = -1;
@@ -193,16 +193,19 @@ export class Groups {
     return this.#cell[g] < 0 ? undefined : STATE_STREAMS + 8 * this.#cell[g] - STATE_BIAS;
   }
 
-  /** Whether there are such groups as {@linkcode Groups.openAt} gives. */
-  isBetween(i: number): boolean {
-    for (let g = 0; g < this.#groups; g++) if (this.#first[g] < i && i < this.#last[g]) return true;
-    return false;
+  /** How many groups there are, dissolved ones included. */
+  get count(): number {
+    return this.#groups;
   }
 
-  /** Groups whose leader is before op i and that have followers after it. */
-  openAt(i: number): number[] {
-    const open: number[] = [];
-    for (let g = 0; g < this.#groups; g++) if (this.#first[g] < i && i < this.#last[g]) open.push(g);
-    return open;
+  /** Whether a group's leader is before op i and it has followers after it. */
+  isOpen(g: number, i: number): boolean {
+    return this.#first[g] < i && i < this.#last[g];
+  }
+
+  /** Whether there is such a group. */
+  isBetween(i: number): boolean {
+    for (let g = 0; g < this.#groups; g++) if (this.isOpen(g, i)) return true;
+    return false;
   }
 }

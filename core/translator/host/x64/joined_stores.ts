@@ -20,7 +20,8 @@ export class JoinedStores {
   readonly #joined = new Map<number, readonly number[]>();
   readonly #made = new Set<number>();
   /** Stores of bytes through one value, one after the other. */
-  readonly #run: number[] = [];
+  readonly #run = new Int32Array(BYTES);
+  #runLength = 0;
 
   constructor(private readonly block: ir.Ir) {}
 
@@ -36,43 +37,44 @@ export class JoinedStores {
 
   /** Leaves every store by itself. */
   clear(): void {
+    this.#runLength = 0;
+    if (this.#joined.size === 0) return; // there are few of them, and emptying what is empty takes its time, too
     this.#joined.clear();
     this.#made.clear();
-    this.#run.length = 0;
   }
 
   /** Finds the joined stores of the block, whose accesses are made by the mirror where it is known what they reach. */
   find(checks: MirrorChecks): void {
-    const { block } = this, run = this.#run;
+    const { block } = this;
     this.clear();
     let reach = ir.REACHES_UNKNOWN;
     for (let i = 0; i < block.length; i++) {
       const op = block.op[i];
       if (op === ir.OP_INSN) reach = block.b[i];
       else if (op === ir.OP_STORE && block.c[i] === 1 && reach !== ir.REACHES_UNKNOWN) {
-        if (run.length > 0 && !this.#continues(i, checks)) run.length = 0;
-        run.push(i);
-        if (run.length === BYTES) this.#join();
-      } else if ((OP_INFO[op] & LEAVES) !== 0) run.length = 0;
+        if (this.#runLength > 0 && !this.#continues(i, checks)) this.#runLength = 0;
+        this.#run[this.#runLength++] = i;
+        if (this.#runLength === BYTES) this.#join();
+      } else if ((OP_INFO[op] & LEAVES) !== 0) this.#runLength = 0;
     }
   }
 
   /** Whether a store may be made by the first of the run: through the same value, with one that is there by then. */
   #continues(i: number, checks: MirrorChecks): boolean {
-    const { block } = this, [first] = this.#run;
+    const { block } = this, first = this.#run[0];
     return block.a[i] === block.a[first] && block.b[i] < first && checks.of[i] === FOLLOWS;
   }
 
   /** Joins the stores of the run if they are to the bytes of a word. */
   #join(): void {
     const { lo } = this.block;
-    const bytes = this.#run.toSorted((i, j) => lo[i] - lo[j]);
+    const [...bytes] = this.#run.toSorted((i, j) => lo[i] - lo[j]);
     const isWord = bytes.every((i, k) => lo[i] === lo[bytes[0]] + k);
     const [first, ...others] = this.#run;
     if (isWord) {
       this.#joined.set(first, bytes);
       for (const i of others) this.#made.add(i);
     }
-    this.#run.length = 0;
+    this.#runLength = 0;
   }
 }

@@ -69,6 +69,9 @@ const at = (offset: number): number => offset - STATE_BIAS;
 const dump = (register: number): number => at(STATE_REGISTER_DUMP + 8 * register);
 const CALLEE_SAVED = [RBX, RBP, R12, R13, R14, R15];
 
+/** Number of a table for loads or stores. */
+const tableNumber = (mmuIndex: number, kind: number): number => mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1);
+
 /** Positions of the stubs in code memory. */
 export class Stubs {
   /** Called from the host as f(state); runs the code at STATE_ENTRY. */
@@ -92,6 +95,7 @@ export class Stubs {
   #exit = 0;
   #dumpAndExit = 0;
   readonly #refill = new Int32Array(8);
+  readonly #check = new Int32Array(8);
 
   /**
    * @param blockTable Host address of the block table (below 2^31).
@@ -172,13 +176,31 @@ export class Stubs {
   }
 
   /**
+   * Emits a probe of the jump cache for the pc in rax, and the jump to its code. All state is stored. No stub: hosts
+   * predict where jumps lead the better the more places they jump from.
+   */
+  emitProbe(): void {
+    const { asm } = this;
+    asm.movRR(0, RCX, RAX);
+    asm.shiftImm(SHIFT_SHL, 0, RCX, 3);
+    asm.aluImm(ALU_AND, 0, RCX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
+    asm.load(0, RDX, STATE, at(STATE_EPOCH_CONTEXT));
+    asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, at(STATE_JUMP_CACHE));
+    asm.jccTo(CC_NE, this.lookupIndirect);
+    asm.aluMemIndex(ALU_CMP, 0, RDX, STATE, RCX, at(STATE_JUMP_CACHE) + 8);
+    asm.jccTo(CC_NE, this.lookupIndirect);
+    asm.loadIndex(0, RDX, STATE, RCX, at(STATE_JUMP_CACHE) + 12);
+    asm.jmpReg(RDX);
+  }
+
+  /**
    * Emits the refill stub for one MMU index and kind, around the walker at the given position. Called with the
    * virtual address in rax, the page of the access's last byte in rcx (an access that crosses pages fails) and
    * the site on the stack.
    */
   emitRefill(mmuIndex: number, kind: number, walker: number): void {
     const { asm } = this;
-    this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)] = asm.pos;
+    this.#refill[tableNumber(mmuIndex, kind)] = asm.pos;
     asm.store(1, STATE, at(STATE_SCRATCH), RAX);
     asm.alu(ALU_XOR, 1, RCX, RAX);
     asm.shiftImm(SHIFT_SHR, 1, RCX, 12);
@@ -218,11 +240,28 @@ export class Stubs {
     asm.pop(RAX);
     asm.store(0, STATE, at(STATE_EXIT_ARG), RAX);
     asm.jmpTo(this.#dumpAndExit);
+
+    this.#check[tableNumber(mmuIndex, kind)] = asm.pos;
+    asm.push(RCX);
+    asm.loadIndex(1, RAX, STATE, RAX, 0);
+    asm.rorx(0, RCX, RAX, 8);
+    asm.aluImm(ALU_AND, 0, RCX, TLB_OFFSET_MASK);
+    asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, table);
+    asm.pop(RCX);
+    asm.ret();
   }
 
   /** Position of the refill stub. */
   refill(mmuIndex: number, kind: number): number {
-    return this.#refill[mmuIndex * 2 + (kind === TLB_LOAD ? 0 : 1)];
+    return this.#refill[tableNumber(mmuIndex, kind)];
+  }
+
+  /**
+   * Position of a stub that is called with the displacement in eax, from the state register, of a page's address, and
+   * compares that with what the TLB has in its place: equal, or not. Keeps all other registers.
+   */
+  check(mmuIndex: number, kind: number): number {
+    return this.#check[tableNumber(mmuIndex, kind)];
   }
 
   #dumpIntegers(): void {
