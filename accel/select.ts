@@ -134,7 +134,14 @@ async function translator(): Promise<EngineSelection> {
     import("./ffi/memory.ts"),
     import("./dbt/engine.ts"),
   ]);
-  return { memory: sharedMemory, notice: undefined, create: (machine) => new DbtEngine(machine) };
+  // Small guests never want it.
+  const expect = async (from: number, to: number) =>
+    (await import("./ffi/page_taker.ts")).takeLargePages(from, to);
+  return {
+    memory: { ...sharedMemory, expect },
+    notice: undefined,
+    create: (machine) => new DbtEngine(machine),
+  };
 }
 
 async function interpreter(notice: string | undefined): Promise<EngineSelection> {

@@ -57,6 +57,11 @@ export interface HostMemory {
    * @throws {MemoryError} when the host refuses.
    */
   allocateShared?(bytes: number): HostPages;
+  /**
+   * Has the host begin to provide large pages between two of its addresses, of memory that was allocated here and will
+   * be used soon. Resolves when the host knows, long before it is done.
+   */
+  expect?(from: number, to: number): Promise<void>;
 }
 
 /** The host could not provide memory for the guest. */
@@ -116,6 +121,8 @@ export class GuestRam {
   #counted: PageBytes | undefined;
   /** Pages that were used of each large page, about. */
   readonly #density: Uint16Array;
+  /** The large page that was filled last. */
+  #filled = -1;
 
   /**
    * @param base Guest-physical address of byte 0.
@@ -201,6 +208,30 @@ export class GuestRam {
     this.#countAll(large);
     const from = large * LARGE_PAGE_SIZE;
     if (from + LARGE_PAGE_SIZE <= this.size && !this.#pages.useLargePage!(from)) this.#settleAll();
+    // Who fills them one after the other will go on.
+    const step = large - this.#filled;
+    if (step === 1 || step === -1) this.#expectLargePages(large + step, large + step + 1);
+    this.#filled = large;
+  }
+
+  /**
+   * Bytes from an address on will be written soon: has the host begin to provide large pages for them. Addresses are
+   * guest-physical, and may be outside of RAM.
+   */
+  async expect(address: number, size: number): Promise<void> {
+    const offset = address - this.base;
+    const first = Math.ceil(offset / LARGE_PAGE_SIZE), end = Math.floor((offset + size) / LARGE_PAGE_SIZE);
+    await this.#expectLargePages(first, end);
+  }
+
+  /** Has the host begin to provide those of some large pages that are in RAM and nothing is known to be in. */
+  async #expectLargePages(first: number, end: number): Promise<void> {
+    const last = Math.min(end, Math.floor(this.size / LARGE_PAGE_SIZE));
+    let from = Math.max(0, first);
+    while (from < last && this.#density[from] >= DENSE_PAGES) from++;
+    if (from >= last) return;
+    const { hostAddress } = this;
+    await this.#host.expect?.(hostAddress + from * LARGE_PAGE_SIZE, hostAddress + last * LARGE_PAGE_SIZE);
   }
 
   /** All of a large page counts as used. */

@@ -8,7 +8,7 @@
  */
 import type { FrontEnd, MachineContext, SoftwareVcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
-import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
+import { type HostPages, LARGE_PAGE_SIZE, PAGE_SIZE } from "../../core/memory.ts";
 import {
   CAREFUL_CONTEXT,
   EMIT_CAREFUL,
@@ -113,6 +113,8 @@ export class DbtEngine implements CountingEngine {
   #untilSample: number;
   readonly #code: HostPages;
   readonly #data = allocateCode(DATA_BYTES);
+  /** Host address that code must reach before the host is told that more memory will be used. */
+  #expectedCode: number;
   readonly #hotCode: HotCode;
   /** In an epoch: half of its vCPU's are used up, and it is time to begin anew, long before they could repeat. */
   readonly #lateEpochs: number;
@@ -154,6 +156,7 @@ export class DbtEngine implements CountingEngine {
     this.#sampleInstructions = options.sampleInstructions ?? 100_000;
     this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
     this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
+    this.#expectedCode = this.#code.address + LARGE_PAGE_SIZE / 2;
     this.#frontEnd = isa.createFrontEnd(machine);
     this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
@@ -381,8 +384,9 @@ export class DbtEngine implements CountingEngine {
     const { exits } = this.#backend;
     const lo = state[PC_LO], hi = state[PC_HI];
     const before = this.#translatedInstructions;
-    this.#timer.begin();
     if (!this.#hasRoom()) this.#clear();
+    this.#backend.prepare(context & 255, this.#frontEnd, this.#machine.ram);
+    this.#timer.begin();
     const block = this.#blocks.next, link = exits.links, cell = exits.cells;
     const code = this.#translate(vcpu, offset, pcLo, pcHi, context);
     if (context < CAREFUL_CONTEXT) this.#translateSuccessors(vcpu, block, link, cell);
@@ -453,8 +457,6 @@ export class DbtEngine implements CountingEngine {
 
   #translate(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
-    const { ram } = this.#machine;
-    backend.prepare(context & 255, frontEnd, ram);
     const effort = context < CAREFUL_CONTEXT
       ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
       : EMIT_CAREFUL;
@@ -469,7 +471,16 @@ export class DbtEngine implements CountingEngine {
       trimHeap();
     }
     this.#translatedInstructions += instructions;
+    if (code > this.#expectedCode) this.#expectCode(code);
     return code;
+  }
+
+  /** Has the host begin to provide the large page after the one that an address of code is in. */
+  #expectCode(code: number): void {
+    const { address, buffer } = this.#code;
+    const from = (Math.floor(code / LARGE_PAGE_SIZE) + 1) * LARGE_PAGE_SIZE, to = from + LARGE_PAGE_SIZE;
+    this.#machine.memory.expect?.(from, Math.min(to, address + buffer.byteLength));
+    this.#expectedCode = to - LARGE_PAGE_SIZE / 2;
   }
 
   /** Adds a block that was emitted; returns its number. */

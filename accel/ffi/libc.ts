@@ -81,3 +81,8 @@ export function openLibc<const S extends Deno.ForeignLibraryInterface>(
     { cause },
   );
 }
+
+/** A host address as FFI wants it. */
+export function pointer(address: number): Deno.PointerValue {
+  return Deno.UnsafePointer.create(BigInt(address));
+}

@@ -8,7 +8,7 @@
  */
 import { ERRNO, LIBC, STRUCTS, SYS } from "../kvm/abi/table.ts";
 import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
-import { openLibc } from "./libc.ts";
+import { openLibc, pointer } from "./libc.ts";
 import { mappedMemory } from "./memory.ts";
 
 const SYMBOLS = {
@@ -167,11 +167,6 @@ export function mapShared(descriptor: number, bytes: number): HostPages {
 /** The bytes at a host address, which somebody else has mapped. */
 export function bytesAt(address: number, length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer(address)!, length));
-}
-
-/** A host address as FFI wants it. */
-export function pointer(address: number): Deno.PointerValue {
-  return Deno.UnsafePointer.create(BigInt(address));
 }
 
 /** The kernel's number of this thread. */

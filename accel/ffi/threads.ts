@@ -2,11 +2,16 @@
  * Threads of machine code, and the memory by which they and JavaScript talk. Such a thread has no isolate: it
  * starts in microseconds, and does what its code says and nothing else.
  */
-import { LIBC, SYS } from "../kvm/abi/table.ts";
 import { type HostPages, PAGE_SIZE } from "../../core/memory.ts";
-import { openLibc } from "./libc.ts";
+import { openLibc, pointer } from "./libc.ts";
 import { mappedMemory } from "./memory.ts";
-import { pointer } from "./posix.ts";
+
+// Linux, <asm/unistd_64.h> and <linux/futex.h>
+/** Number of the system call by which words are waited for. */
+export const SYS_FUTEX = 202;
+/** Waits while a word has a value. */
+export const FUTEX_WAIT_PRIVATE = 128;
+const FUTEX_WAKE_PRIVATE = 129;
 
 const SYMBOLS = {
   pthread_create: { parameters: ["buffer", "pointer", "pointer", "pointer"], result: "i32" },
@@ -75,12 +80,12 @@ export class FutexWords implements Disposable {
     const seconds = Math.floor(milliseconds / 1e3);
     this.#timeout[0] = BigInt(seconds);
     this.#timeout[1] = BigInt(Math.ceil((milliseconds - seconds * 1e3) * 1e6));
-    this.#futex(SYS.futex, this.#pointer(index), LIBC.FUTEX_WAIT_PRIVATE, value, this.#timeoutPointer);
+    this.#futex(SYS_FUTEX, this.#pointer(index), FUTEX_WAIT_PRIVATE, value, this.#timeoutPointer);
   }
 
   /** Wakes who waits for a word. */
   wake(index: number): void {
-    this.#futex(SYS.futex, this.#pointer(index), LIBC.FUTEX_WAKE_PRIVATE, 1, null);
+    this.#futex(SYS_FUTEX, this.#pointer(index), FUTEX_WAKE_PRIVATE, 1, null);
   }
 
   #pointer(index: number): Deno.PointerValue {

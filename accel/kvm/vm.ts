@@ -2,7 +2,8 @@
  * One KVM virtual machine: memory, the interrupt controllers and the timer that the kernel emulates, and their
  * state (`Documentation/virt/kvm/api.rst`, "vm ioctls"). Its vCPUs are `vcpu.ts`.
  */
-import { closeFile, ioctl, ioctlBuffer, ioctlNumber, pointer } from "../ffi/posix.ts";
+import { pointer } from "../ffi/libc.ts";
+import { closeFile, ioctl, ioctlBuffer, ioctlNumber } from "../ffi/posix.ts";
 import { mappedMemory } from "../ffi/memory.ts";
 import type { GuestRam, HostPages } from "../../core/memory.ts";
 import { PAGE_SIZE } from "../../core/memory.ts";

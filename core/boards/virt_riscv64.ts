@@ -111,6 +111,7 @@ export async function createVirtRiscv64(options: VirtRiscv64Options): Promise<Bo
     }
     if (sbi) { for (const hart of harts.slice(1)) hart.stopped = true; }
   };
+  for (const { address, bytes } of images.segments) await machine.ram.expect(address, bytes.length);
   start(true);
   return {
     name: "virt-riscv64",

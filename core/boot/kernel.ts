@@ -116,14 +116,19 @@ function writeNonZero(ram: GuestRam, address: number, bytes: Uint8Array): void {
   let from = 0;
   for (let page = 0, end; page < bytes.length; page = end) {
     end = Math.min(page + PAGE_SIZE - (address + page) % PAGE_SIZE, bytes.length);
-    let at = page;
-    while (at + 4 <= end && view.getInt32(at, true) === 0) at += 4;
-    while (at < end && bytes[at] === 0) at++;
-    if (at < end) continue;
+    if (!isZero(view, page, end)) continue;
     if (from < page) ram.write(address + from, bytes.subarray(from, page));
     from = end;
   }
   if (from < bytes.length) ram.write(address + from, bytes.subarray(from));
+}
+
+/** Whether the bytes from one to another are all zero. */
+function isZero(view: DataView, from: number, to: number): boolean {
+  let at = from;
+  while (at + 4 <= to && view.getInt32(at, true) === 0) at += 4;
+  while (at < to && view.getUint8(at) === 0) at++;
+  return at === to;
 }
 
 function linuxKernel(image: ImageBytes, options: LoadKernelOptions): KernelImage {

@@ -13,23 +13,22 @@ const FIRST_PATIENCE = 5;
 /** Most blocks kept at a time. */
 export const MAX_BLOCKS = 1 << 18;
 
-/** log2 of the words of a block's record, which is a cache line of the host's: it takes one miss to see all of it. */
-const BLOCK_SHIFT = 4;
+/** log2 of the words of a block's record, of which all lie in one cache line of the host's: it takes one miss to see them. */
+const BLOCK_SHIFT = 3;
 // Words of it
 const PC_LO = 0;
 const PC_HI = 1;
 /** Of the entry, halved: instructions begin at even addresses. */
 const HALF_OFFSET = 2;
+/** Context | instructions << 16. */
 const CONTEXT = 3;
 const CODE = 4;
-const INSTRUCTIONS = 5;
-const INCOMING = 6;
-// Bytes of the page the block was taken from: [from, to)
-const FROM = 7;
-const TO = 8;
-// Chains of blocks, by number + 1: tables that begin as zeros need not be filled.
-const HASH_NEXT = 9;
-const PAGE_NEXT = 10;
+const INCOMING = 5;
+// Chains of blocks, by number + 1, in the low bits: tables that begin as zeros need not be filled. In the high bits,
+// halved, the bytes of the page the block was taken from: [from, to).
+const HASH_NEXT_FROM = 6;
+const PAGE_NEXT_TO = 7;
+const NEXT_BITS = 19, NEXT_MASK = (1 << NEXT_BITS) - 1;
 
 /** log2 of the words of a page's record. */
 const PAGE_SHIFT = 2;
@@ -71,17 +70,17 @@ export class BlockCache {
   }
 
   context(block: number): number {
-    return this.#blocks[(block << BLOCK_SHIFT) + CONTEXT];
+    return this.#blocks[(block << BLOCK_SHIFT) + CONTEXT] & 0xffff;
   }
 
   /** RAM offset of the end of what it was taken from. */
   end(block: number): number {
-    return pageOf(this.offset(block)) * PAGE_SIZE + this.#blocks[(block << BLOCK_SHIFT) + TO];
+    return pageOf(this.offset(block)) * PAGE_SIZE + this.#to(block);
   }
 
   /** Guest instructions on the way to the block's end. */
   instructions(block: number): number {
-    return this.#blocks[(block << BLOCK_SHIFT) + INSTRUCTIONS];
+    return this.#blocks[(block << BLOCK_SHIFT) + CONTEXT] >>> 16;
   }
 
   /** Host address of the code; 0 for a dropped block. */
@@ -107,9 +106,9 @@ export class BlockCache {
       if (
         blocks[at + HALF_OFFSET] === halfOffset && blocks[at + PC_LO] === pcLo &&
         blocks[at + PC_HI] === pcHi &&
-        blocks[at + CONTEXT] === context
+        (blocks[at + CONTEXT] & 0xffff) === context
       ) break;
-      b = blocks[at + HASH_NEXT] - 1;
+      b = (blocks[at + HASH_NEXT_FROM] & NEXT_MASK) - 1;
     }
     return b;
   }
@@ -141,18 +140,35 @@ export class BlockCache {
     blocks[at + PC_LO] = pcLo;
     blocks[at + PC_HI] = pcHi;
     blocks[at + HALF_OFFSET] = offset / 2;
-    blocks[at + CONTEXT] = context;
+    blocks[at + CONTEXT] = context | instructions << 16;
     blocks[at + CODE] = code;
-    blocks[at + INSTRUCTIONS] = instructions;
     blocks[at + INCOMING] = -1;
-    blocks[at + FROM] = from - page * PAGE_SIZE;
-    blocks[at + TO] = to - page * PAGE_SIZE;
-    blocks[at + HASH_NEXT] = this.#hash[bucket];
+    const first = from - page * PAGE_SIZE, end = to - page * PAGE_SIZE;
+    blocks[at + HASH_NEXT_FROM] = this.#hash[bucket] | (first >> 1) << NEXT_BITS;
     this.#hash[bucket] = b + 1;
-    blocks[at + PAGE_NEXT] = this.#pages[pageAt + PAGE_FIRST];
+    blocks[at + PAGE_NEXT_TO] = this.#pages[pageAt + PAGE_FIRST] | (end >> 1) << NEXT_BITS;
     this.#pages[pageAt + PAGE_FIRST] = b + 1;
-    this.#markGranules(page, blocks[at + FROM], blocks[at + TO]);
+    this.#markGranules(page, first, end);
     return b;
+  }
+
+  #from(block: number): number {
+    return 2 * (this.#blocks[(block << BLOCK_SHIFT) + HASH_NEXT_FROM] >>> NEXT_BITS);
+  }
+
+  #to(block: number): number {
+    return 2 * (this.#blocks[(block << BLOCK_SHIFT) + PAGE_NEXT_TO] >>> NEXT_BITS);
+  }
+
+  /** The next block in a chain, or -1. */
+  #next(block: number, chain: number): number {
+    return (this.#blocks[(block << BLOCK_SHIFT) + chain] & NEXT_MASK) - 1;
+  }
+
+  /** Takes the one that follows a block out of a chain. */
+  #skipNext(block: number, chain: number): void {
+    const at = (block << BLOCK_SHIFT) + chain, skipped = this.#next(block, chain);
+    this.#blocks[at] = this.#blocks[at] & ~NEXT_MASK | this.#next(skipped, chain) + 1;
   }
 
   #markGranules(page: number, first: number, end: number): void {
@@ -195,19 +211,18 @@ export class BlockCache {
     dropped: (block: number) => void,
     keeps: (block: number) => boolean = () => false,
   ): boolean {
-    const blocks = this.#blocks, pages = this.#pages;
+    const pages = this.#pages;
     const page = pageOf(offset), pageAt = page << PAGE_SHIFT;
     const first = offset - page * PAGE_SIZE, end = first + size;
     pages[pageAt + GRANULES] = pages[pageAt + GRANULES + 1] = 0;
     let previous = -1;
-    for (let b = pages[pageAt + PAGE_FIRST] - 1; b >= 0; b = blocks[(b << BLOCK_SHIFT) + PAGE_NEXT] - 1) {
-      const at = b << BLOCK_SHIFT;
-      if (blocks[at + FROM] < end && first < blocks[at + TO] && !keeps(b)) {
+    for (let b = pages[pageAt + PAGE_FIRST] - 1; b >= 0; b = this.#next(b, PAGE_NEXT_TO)) {
+      if (this.#from(b) < end && first < this.#to(b) && !keeps(b)) {
         dropped(b);
         this.#unhash(b);
         this.#takeOut(b, previous);
       } else {
-        this.#markGranules(page, blocks[at + FROM], blocks[at + TO]);
+        this.#markGranules(page, this.#from(b), this.#to(b));
         previous = b;
       }
     }
@@ -231,28 +246,27 @@ export class BlockCache {
     let b = this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] - 1;
     while (b !== block) {
       previous = b;
-      b = this.#blocks[(b << BLOCK_SHIFT) + PAGE_NEXT] - 1;
+      b = this.#next(b, PAGE_NEXT_TO);
     }
     this.#takeOut(block, previous);
   }
 
   /** Takes a block out of its page's list, where another one is before it (-1: none). It has no code any more. */
   #takeOut(block: number, previous: number): void {
-    const blocks = this.#blocks, next = blocks[(block << BLOCK_SHIFT) + PAGE_NEXT];
-    if (previous >= 0) blocks[(previous << BLOCK_SHIFT) + PAGE_NEXT] = next;
-    else this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] = next;
-    blocks[(block << BLOCK_SHIFT) + CODE] = 0;
+    if (previous >= 0) this.#skipNext(previous, PAGE_NEXT_TO);
+    else {
+      const first = (pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST;
+      this.#pages[first] = this.#next(block, PAGE_NEXT_TO) + 1;
+    }
+    this.#blocks[(block << BLOCK_SHIFT) + CODE] = 0;
   }
 
   #unhash(block: number): void {
-    const blocks = this.#blocks, at = block << BLOCK_SHIFT;
-    const bucket = bucketOf(blocks[at + HALF_OFFSET], blocks[at + CONTEXT]);
+    const bucket = bucketOf(this.offset(block) / 2, this.context(block));
     let previous = -1;
-    for (let b = this.#hash[bucket] - 1; b !== block; b = blocks[(b << BLOCK_SHIFT) + HASH_NEXT] - 1) {
-      previous = b;
-    }
-    if (previous >= 0) blocks[(previous << BLOCK_SHIFT) + HASH_NEXT] = blocks[at + HASH_NEXT];
-    else this.#hash[bucket] = blocks[at + HASH_NEXT];
+    for (let b = this.#hash[bucket] - 1; b !== block; b = this.#next(b, HASH_NEXT_FROM)) previous = b;
+    if (previous >= 0) this.#skipNext(previous, HASH_NEXT_FROM);
+    else this.#hash[bucket] = this.#next(block, HASH_NEXT_FROM) + 1;
   }
 
   /** Forgets every block. */

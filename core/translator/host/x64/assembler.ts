@@ -42,6 +42,7 @@ export const PP_F2 = 3;
 export class Assembler {
   /** Where the next byte goes. */
   pos = 0;
+  /** Numbers are made integers for it even where they are: V8 then calls nothing to write them. */
   readonly #view: DataView;
 
   /**
@@ -62,27 +63,19 @@ export class Assembler {
   }
 
   int32(v: number): void {
-    const { bytes, pos } = this;
-    bytes[pos] = v;
-    bytes[pos + 1] = v >> 8;
-    bytes[pos + 2] = v >> 16;
-    bytes[pos + 3] = v >> 24;
-    this.pos = pos + 4;
+    this.#view.setInt32(this.pos, v | 0, true);
+    this.pos += 4;
   }
 
   /** Overwrites four bytes at an earlier position. */
   patch32(at: number, v: number): void {
-    this.#view.setInt32(at, v, true);
+    this.#view.setInt32(at, v | 0, true);
   }
 
   /** The low `count` bytes (at most four), in one store: the bytes behind them are yet to be written. */
   #put(v: number, count: number): void {
-    const { bytes, pos } = this;
-    bytes[pos] = v;
-    bytes[pos + 1] = v >> 8;
-    bytes[pos + 2] = v >> 16;
-    bytes[pos + 3] = v >> 24;
-    this.pos = pos + count;
+    this.#view.setInt32(this.pos, v | 0, true);
+    this.pos += count;
   }
 
   #rex(w: number, reg: number, index: number, rm: number): void {

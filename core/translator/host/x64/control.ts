@@ -35,7 +35,7 @@ function refundIf(e: Emitter, i: number): void {
   if (e.streaming) asm.store(0, STATE, BUDGET_ASIDE, RCX);
 }
 
-function branch(e: Emitter, i: number): void {
+export function branch(e: Emitter, i: number): void {
   const cc = compare(e, e.ir.a[i], e.ir.b[i], e.ir.c[i]);
   const taken = e.asm.jcc(cc);
   const lo = e.ir.lo[i], hi = e.ir.hi[i];

@@ -11,14 +11,25 @@
  *             end of block           (a loop: jmp head)
  *             cold code
  */
-import { Ir, OP_BRANCH, OP_CONST, OP_GET, OP_INSN, OP_JUMP, OP_SET, REACHES_UNKNOWN } from "../../ir.ts";
+import {
+  Ir,
+  OP_BRANCH,
+  OP_CONST,
+  OP_GET,
+  OP_INSN,
+  OP_JUMP,
+  OP_LOAD,
+  OP_SET,
+  OP_STORE,
+  REACHES_UNKNOWN,
+} from "../../ir.ts";
 import { EMIT_CAREFUL, EMIT_HOT, EMIT_MIRRORED } from "../../backend.ts";
 import { STATE_EPOCH_CONTEXT } from "../../layout.ts";
 import { LEAVES, OP_INFO } from "../../op_info.ts";
 import { Allocator } from "./allocator.ts";
 import { ALU_CMP, ALU_SUB, Assembler } from "./assembler.ts";
 import { ColdCode } from "./cold.ts";
-import { registerControl } from "./control.ts";
+import { branch, registerControl } from "./control.ts";
 import { JoinedStores } from "./joined_stores.ts";
 import { Groups, keepsRcx, setsAddend } from "./groups.ts";
 import type { FaultTable } from "./fault_table.ts";
@@ -26,7 +37,7 @@ import { MirrorChecks } from "./mirror_checks.ts";
 import type { ExitTables } from "./exits.ts";
 import { registerFloat } from "./float.ts";
 import { registerInteger } from "./integer.ts";
-import { loadStreamAddend, registerMemory } from "./memory.ts";
+import { load, loadStreamAddend, registerMemory, store } from "./memory.ts";
 import { BUDGET, CC_NE, CC_NS, CC_S, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import type { Region } from "./region.ts";
 import { streamCell, Streams, takeBudgetBack } from "./streams.ts";
@@ -292,7 +303,12 @@ export class Emitter {
         alloc.at = i;
         if (named && op === OP_GET) alloc.getSlot(ir.a[i]);
         else if (named && op === OP_SET) alloc.setSlot(ir.a[i], ir.b[i]);
-        else if (!alloc.lazy || !alloc.defers()) EMIT[op](this, i);
+        else if (!alloc.lazy || !alloc.defers()) {
+          if (op === OP_LOAD) load(this, i);
+          else if (op === OP_STORE) store(this, i);
+          else if (op === OP_BRANCH) branch(this, i);
+          else EMIT[op](this, i);
+        }
         alloc.done();
         if (this.addendOf >= 0 && !this.#keepsAddend(i)) this.addendOf = -1;
       }

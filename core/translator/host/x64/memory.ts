@@ -179,13 +179,13 @@ export function probeCold(e: Emitter, i: number, base: number): number {
   return miss;
 }
 
-function load(e: Emitter, i: number): void {
+export function load(e: Emitter, i: number): void {
   const base = e.alloc.use(e.ir.a[i]);
   // The result's register is chosen before the probe, so that what the exit describes is what it finds.
   access(e, i, TLB_LOAD, base, e.alloc.define());
 }
 
-function store(e: Emitter, i: number): void {
+export function store(e: Emitter, i: number): void {
   if (e.joined.isMade(i)) return;
   const value = e.ir.b[i];
   const base = e.alloc.use(e.ir.a[i]);
