@@ -2,8 +2,8 @@
  * Which ops of a block matter, and where values are used: one pass from the block's end to its start.
  *
  * A `set` is dead if the slot is set again before anything can leave the block; a pure op is dead if nobody
- * uses its value. Going forward again, a host backend learns from {@linkcode Liveness.next} what it will need
- * last.
+ * uses its value. Where a value is used next is looked for only when somebody wants to know: hardly any block has
+ * more values at a time than hosts have registers.
  */
 import { type Ir, IR_CAPACITY, OP_FSET, OP_SET } from "./ir.ts";
 import { STATE_SLOTS } from "./layout.ts";
@@ -27,18 +27,10 @@ export const NEVER = 0x7fff;
 export class Liveness {
   /** Index of the last op that uses a value; -1 if none does. */
   readonly lastUse: Int32Array = new Int32Array(IR_CAPACITY);
-  /** Index of the next op that uses a value, or NEVER: kept current by {@linkcode Liveness.pass}. */
-  readonly next: Int16Array = new Int16Array(IR_CAPACITY);
   /** 1 where an op is dead. */
   readonly dead: Uint8Array = new Uint8Array(IR_CAPACITY);
   /** How often a value is used, after {@linkcode Liveness.countUses}. */
   readonly uses: Int32Array = new Int32Array(IR_CAPACITY);
-  // Where the value in each operand field of an op is used next after that op.
-  readonly #nextA = new Int16Array(IR_CAPACITY);
-  readonly #nextB = new Int16Array(IR_CAPACITY);
-  readonly #nextC = new Int16Array(IR_CAPACITY);
-  readonly #nextD = new Int16Array(IR_CAPACITY);
-  readonly #nextLo = new Int16Array(IR_CAPACITY);
   // The count of leaving ops seen when a slot's later set was, going backwards; valid if stamped this block.
   readonly #setSeen = new Int32Array(STATE_SLOTS);
   readonly #setStamp = new Int32Array(STATE_SLOTS);
@@ -46,14 +38,13 @@ export class Liveness {
 
   /** Analyses a block. */
   analyse(ir: Ir): void {
-    const { lastUse, dead, next } = this;
+    const { lastUse, dead } = this;
     const n = ir.length;
     this.#stamp++;
     // Not by fill(): for as few elements as most blocks have, its call takes longer than the loop.
     for (let i = 0; i < n; i++) {
       lastUse[i] = -1;
       dead[i] = 0;
-      next[i] = NEVER;
     }
     let leaving = 0;
     for (let i = n - 1; i >= 0; i--) {
@@ -76,35 +67,20 @@ export class Liveness {
       }
       if ((info & LEAVES) !== 0) leaving++;
       if ((info & USES) === 0) continue;
-      if ((info & USES_A) !== 0 && ir.a[i] >= 0) this.#nextA[i] = this.#usedAt(ir.a[i], i);
-      if ((info & USES_B) !== 0) this.#nextB[i] = this.#usedAt(ir.b[i], i);
+      if ((info & USES_A) !== 0 && ir.a[i] >= 0 && lastUse[ir.a[i]] < 0) lastUse[ir.a[i]] = i;
+      if ((info & USES_B) !== 0 && lastUse[ir.b[i]] < 0) lastUse[ir.b[i]] = i;
       if ((info & USES_MORE) === 0) continue;
-      if ((info & USES_C) !== 0) this.#nextC[i] = this.#usedAt(ir.c[i], i);
-      if ((info & USES_D) !== 0) this.#nextD[i] = this.#usedAt(ir.d[i], i);
-      if ((info & USES_LO) !== 0) this.#nextLo[i] = this.#usedAt(ir.lo[i], i);
+      if ((info & USES_C) !== 0 && lastUse[ir.c[i]] < 0) lastUse[ir.c[i]] = i;
+      if ((info & USES_D) !== 0 && lastUse[ir.d[i]] < 0) lastUse[ir.d[i]] = i;
+      if ((info & USES_LO) !== 0 && lastUse[ir.lo[i]] < 0) lastUse[ir.lo[i]] = i;
     }
   }
 
-  /** Notes a use, going backwards; returns the one after it. */
-  #usedAt(v: number, i: number): number {
-    if (this.lastUse[v] < 0) this.lastUse[v] = i;
-    const after = this.next[v];
-    this.next[v] = i;
-    return after;
-  }
-
-  /** Moves past op i, going forward: what it uses is next used later. */
-  pass(ir: Ir, i: number): void {
-    const info = OP_INFO[ir.op[i]];
-    const { next } = this;
-    // In the reverse of the order in which uses were noted: with a value in two fields, the first one counts.
-    if ((info & USES_MORE) !== 0) {
-      if ((info & USES_LO) !== 0) next[ir.lo[i]] = this.#nextLo[i];
-      if ((info & USES_D) !== 0) next[ir.d[i]] = this.#nextD[i];
-      if ((info & USES_C) !== 0) next[ir.c[i]] = this.#nextC[i];
-    }
-    if ((info & USES_B) !== 0) next[ir.b[i]] = this.#nextB[i];
-    if ((info & USES_A) !== 0 && ir.a[i] >= 0) next[ir.a[i]] = this.#nextA[i];
+  /** Index of the first op from the given one on that uses a value; NEVER where none does. */
+  nextUse(ir: Ir, v: number, from: number): number {
+    const last = Math.min(this.lastUse[v], ir.length - 1);
+    for (let i = from; i <= last; i++) if (this.#isUse(ir, i, v)) return i;
+    return NEVER;
   }
 
   /** Op j is computed at op i already, before it: values that it alone would use later than that are not kept for it. */
@@ -114,7 +90,6 @@ export class Liveness {
       let last = j - 1;
       while (last > i && !this.#isUse(ir, last, v)) last--;
       this.lastUse[v] = last;
-      if (last === i) this.next[v] = NEVER;
     }
   }
 
@@ -125,11 +100,6 @@ export class Liveness {
       ((info & USES_A) !== 0 && ir.a[i] === v || (info & USES_B) !== 0 && ir.b[i] === v ||
         (info & USES_C) !== 0 && ir.c[i] === v || (info & USES_D) !== 0 && ir.d[i] === v ||
         (info & USES_LO) !== 0 && ir.lo[i] === v);
-  }
-
-  /** The value that the `set` at i stores is used once more, at the end of the block. */
-  useAtEnd(ir: Ir, i: number): void {
-    this.#nextB[i] = ir.length;
   }
 
   /** Counts the uses of every value by live ops. */

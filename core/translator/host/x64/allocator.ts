@@ -47,7 +47,6 @@ const MOST_CARRIED_XMM = 10;
 export class Allocator {
   readonly #live = new Liveness();
   readonly #lastUse = this.#live.lastUse;
-  readonly #next = this.#live.next;
   /** 1 where an op is dead and emits nothing. */
   readonly dead: Uint8Array = this.#live.dead;
   /** Register a value is in, or -1. */
@@ -64,6 +63,7 @@ export class Allocator {
   #stamp = 0;
   readonly #scratch = new Int32Array(8);
   readonly #spillUsed = new Uint8Array(SPILLS);
+  #hasSpilled = false;
   #pinned = 0;
   /** Registers that are not handed out in this block. */
   #reserved = 0;
@@ -103,7 +103,7 @@ export class Allocator {
     this.#stamp++;
     this.#dirtyLength = 0;
     this.forgetAll();
-    this.#pinned = this.#reserved = this.#used = 0;
+    this.#pinned = this.#reserved = 0;
     const { reg, home, dirtyCount } = this;
     for (let i = 0; i < n; i++) {
       reg[i] = home[i] = NONE;
@@ -169,7 +169,7 @@ export class Allocator {
   defers(): boolean {
     const { ir, at } = this;
     const set = this.#lastUse[at];
-    if (set < 0 || ir.op[set] !== OP_SET || this.#next[at] !== set) return false;
+    if (set < 0 || ir.op[set] !== OP_SET || this.#live.nextUse(ir, at, at + 1) !== set) return false;
     return this.#isOnlyForExits(ir.a[set]) && this.#defer(at);
   }
 
@@ -227,7 +227,6 @@ export class Allocator {
       this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
       this.dirtyCount[v]++;
     } else this.#lastUse[v] = n;
-    if (this.#next[v] === NEVER) this.#next[v] = n;
   }
 
   /**
@@ -444,7 +443,6 @@ export class Allocator {
     const { ir, at } = this;
     this.#pinned = this.#reserved;
     const info = OP_INFO[ir.op[at]];
-    this.#live.pass(ir, at);
     if ((info & USES_A) !== 0 && ir.a[at] >= 0) this.#release(ir.a[at]);
     if ((info & USES_B) !== 0) this.#release(ir.b[at]);
     if ((info & USES_MORE) !== 0) {
@@ -509,10 +507,6 @@ export class Allocator {
     this.#slotValue[s] = v;
     this.#dirtySlots[this.#dirtyLength++] = s;
     this.dirtyCount[v]++;
-    // What a loop carries is used once more, at its end.
-    if (this.#carried > 0 && this.#carries(slot) && this.#lastUse[v] <= this.at) {
-      this.#live.useAtEnd(this.ir, this.at);
-    }
   }
 
   /** Emits stores of every dirty slot, changing nothing that is known about them. */
@@ -551,10 +545,13 @@ export class Allocator {
 
   /** Forgets where all values are. */
   forgetAll(): void {
-    const holder = this.#holder, spillUsed = this.#spillUsed;
-    // Not by fill(): its call takes longer than so short a loop.
-    for (let r = 0; r < holder.length; r++) holder[r] = NONE;
-    for (let spill = 0; spill < SPILLS; spill++) spillUsed[spill] = 0;
+    for (let used = this.#used; used !== 0; used &= used - 1) {
+      this.#holder[31 - Math.clz32(used & -used)] = NONE;
+    }
+    this.#used = 0;
+    if (!this.#hasSpilled) return;
+    this.#hasSpilled = false;
+    this.#spillUsed.fill(0);
   }
 
   // ---- internals
@@ -635,7 +632,7 @@ export class Allocator {
     for (let i = 0; i < n; i++) {
       const r = VALUE_REGISTERS[i];
       if ((this.#pinned & (1 << r)) !== 0) continue;
-      const next = this.#next[this.#holder[r]];
+      const next = this.#nextUse(this.#holder[r]);
       if (next > farthest) {
         farthest = next;
         victim = r;
@@ -643,6 +640,16 @@ export class Allocator {
     }
     this.#evict(victim);
     return victim;
+  }
+
+  /** Index of the next op that uses a value, the current one included. What a loop carries is used at its end. */
+  #nextUse(v: number): number {
+    const next = this.#live.nextUse(this.ir, v, this.at);
+    if (next !== NEVER) return next;
+    for (let c = 0; c < this.#carried; c++) {
+      if (this.#slotValue[this.#carriedSlot[c] >> 3] === v) return this.ir.length;
+    }
+    return NEVER;
   }
 
   #allocateXmm(): number {
@@ -693,6 +700,7 @@ export class Allocator {
     const spill = this.#spillUsed.indexOf(0);
     if (spill < 0) throw new Error("too many live values in a block");
     this.#spillUsed[spill] = 1;
+    this.#hasSpilled = true;
     this.home[v] = FIRST_SPILL + 8 * spill;
     if (r >= XMM) this.asm.fstore(8, STATE, -1, this.home[v] - STATE_BIAS, r - XMM);
     else this.asm.store(1, STATE, this.home[v] - STATE_BIAS, r);

@@ -72,6 +72,13 @@ export class Assembler {
     this.#view.setInt32(at, v | 0, true);
   }
 
+  /** Writes what lies between two earlier positions once more: jumps to elsewhere have to be bound again. */
+  repeat(from: number, to: number): void {
+    const view = this.#view, by = this.pos - from;
+    for (let at = from; at < to; at += 4) view.setInt32(at + by, view.getInt32(at, true), true);
+    this.pos += to - from;
+  }
+
   /** The low `count` bytes (at most four), in one store: the bytes behind them are yet to be written. */
   #put(v: number, count: number): void {
     this.#view.setInt32(this.pos, v | 0, true);
@@ -544,9 +551,9 @@ export class Assembler {
     this.byte(0x58 | (reg & 7));
   }
 
-  /** Makes the rel32 at position `at` lead here. */
-  bind(at: number): void {
-    this.patch32(at, this.pos - (at + 4));
+  /** Makes the rel32 at position `at` lead to another one, here by default. */
+  bind(at: number, target: number = this.pos): void {
+    this.patch32(at, target - (at + 4));
   }
 
   /** Makes the rel8 at position `at` lead here. */

@@ -285,7 +285,7 @@ export class Emitter {
     this.#emitOps(this.ir.length);
     for (let i = 0; i < this.#fixups.length; i += 2) {
       const at = this.#fixups[i];
-      asm.patch32(at, this.#labels[this.#fixups[i + 1]] - (at + 4));
+      asm.bind(at, this.#labels[this.#fixups[i + 1]]);
     }
     return entry;
   }

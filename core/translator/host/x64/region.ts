@@ -53,7 +53,7 @@ export class Region {
   link(asm: Assembler): void {
     for (let i = 0; i < this.#jumps.length; i += 2) {
       const at = this.#jumps[i];
-      asm.patch32(at, this.#heads.get(this.#jumps[i + 1])! - (at + 4));
+      asm.bind(at, this.#heads.get(this.#jumps[i + 1])!);
     }
   }
 }

@@ -93,6 +93,10 @@ export class Stubs {
   /** A page walker that leaves everything to the interpreter. */
   noWalk = 0;
   #exit = 0;
+  #probe = 0;
+  #probeEnd = 0;
+  /** Positions of its jumps to where the jump cache has no entry. */
+  readonly #probeMisses: number[] = [];
   #dumpAndExit = 0;
   readonly #refill = new Int32Array(8);
   readonly #check = new Int32Array(8);
@@ -165,6 +169,8 @@ export class Stubs {
     asm.storeIndex(0, STATE, RCX, at(STATE_JUMP_CACHE) + 12, RDX);
     asm.jmpReg(RDX);
 
+    this.#emitFirstProbe();
+
     this.lookupCell = asm.pos;
     asm.aluMemImm(ALU_ADD, 1, STATE, at(STATE_CELL_MISSES), 1);
     asm.movRR(0, R12, RCX);
@@ -181,16 +187,28 @@ export class Stubs {
    */
   emitProbe(): void {
     const { asm } = this;
+    const by = asm.pos - this.#probe;
+    asm.repeat(this.#probe, this.#probeEnd);
+    for (let i = 0; i < this.#probeMisses.length; i++) {
+      asm.bind(this.#probeMisses[i] + by, this.lookupIndirect);
+    }
+  }
+
+  /** Emits the probe that others are copies of. */
+  #emitFirstProbe(): void {
+    const { asm } = this;
+    this.#probe = asm.pos;
     asm.movRR(0, RCX, RAX);
     asm.shiftImm(SHIFT_SHL, 0, RCX, 3);
     asm.aluImm(ALU_AND, 0, RCX, ((1 << JUMP_CACHE_BITS) - 1) << 4);
     asm.load(0, RDX, STATE, at(STATE_EPOCH_CONTEXT));
     asm.aluMemIndex(ALU_CMP, 1, RAX, STATE, RCX, at(STATE_JUMP_CACHE));
-    asm.jccTo(CC_NE, this.lookupIndirect);
+    this.#probeMisses.push(asm.jcc(CC_NE));
     asm.aluMemIndex(ALU_CMP, 0, RDX, STATE, RCX, at(STATE_JUMP_CACHE) + 8);
-    asm.jccTo(CC_NE, this.lookupIndirect);
+    this.#probeMisses.push(asm.jcc(CC_NE));
     asm.loadIndex(0, RDX, STATE, RCX, at(STATE_JUMP_CACHE) + 12);
     asm.jmpReg(RDX);
+    this.#probeEnd = asm.pos;
   }
 
   /**
