@@ -272,6 +272,10 @@ export class Ir {
   readonly hi: Int32Array = new Int32Array(IR_CAPACITY);
   /** Ops in use. */
   length = 0;
+  /** The ops that access guest memory, in order. */
+  readonly accesses: Int16Array = new Int16Array(IR_CAPACITY);
+  /** How many of them there are. */
+  accessCount = 0;
   /** Guest instructions in the block so far. */
   instructions = 0;
   /** Whether a terminating op was emitted. */
@@ -295,7 +299,7 @@ export class Ir {
 
   /** Starts a new block. */
   begin(context: number, stub = false): void {
-    this.length = 0;
+    this.length = this.accessCount = 0;
     this.instructions = 0;
     this.ended = false;
     this.stub = stub;
@@ -592,29 +596,34 @@ export class Ir {
 
   // ---- memory
 
+  #access(op: number, a: Value, b: number, c: number, d: number, disp: number): Value {
+    this.accesses[this.accessCount++] = this.length;
+    return this.emit(op, a, b, c, d, disp);
+  }
+
   /** Loads from guest memory at base + disp. */
   load(size: number, signed: boolean, base: Value, disp: number): Value {
-    return this.emit(OP_LOAD, base, 0, size | (signed ? 16 : 0), 0, disp);
+    return this.#access(OP_LOAD, base, 0, size | (signed ? 16 : 0), 0, disp);
   }
 
   /** Stores the low bytes of a value to guest memory at base + disp. */
   store(size: number, base: Value, disp: number, value: Value): void {
-    this.emit(OP_STORE, base, value, size, 0, disp);
+    this.#access(OP_STORE, base, value, size, 0, disp);
   }
 
   /** Loads an FP value (4 or 8 bytes). */
   fload(size: number, base: Value, disp: number): Value {
-    return this.emit(OP_FLOAD, base, 0, size, size, disp);
+    return this.#access(OP_FLOAD, base, 0, size, size, disp);
   }
 
   /** Stores an FP value (4 or 8 bytes). */
   fstore(size: number, base: Value, disp: number, value: Value): void {
-    this.emit(OP_FSTORE, base, value, size, size, disp);
+    this.#access(OP_FSTORE, base, value, size, size, disp);
   }
 
   /** Host address of a + disp, checked for a store of `size` bytes. */
   translateStore(size: number, base: Value, disp: number): Value {
-    return this.emit(OP_TRANSLATE_STORE, base, 0, size, 0, disp);
+    return this.#access(OP_TRANSLATE_STORE, base, 0, size, 0, disp);
   }
 
   /** Loads from a host address. */

@@ -80,7 +80,7 @@ export function tableKind(op: number): number {
 
 /** The groups of one block. */
 export class Groups {
-  /** The group an op's access belongs to, or -1. */
+  /** By op that is an access: the group it belongs to, or -1. */
   readonly of: Int16Array = new Int16Array(IR_CAPACITY);
   #groups = 0;
   #cells = 0;
@@ -98,7 +98,8 @@ export class Groups {
 
   /** Leaves every access by itself. */
   clear(): void {
-    this.of.fill(NONE, 0, this.block.length);
+    const { block, of } = this;
+    for (let k = 0; k < block.accessCount; k++) of[block.accesses[k]] = NONE;
     this.#groups = 0;
   }
 
@@ -109,14 +110,12 @@ export class Groups {
    */
   find(mirrored: boolean): void {
     const { block, of } = this;
-    const n = block.length;
-    let count = 0, byMirror = false;
-    for (let i = 0; i < n; i++) {
-      const op = block.op[i];
+    let count = 0;
+    for (let k = 0; k < block.accessCount; k++) {
+      const i = block.accesses[k];
       of[i] = NONE;
-      if (op === ir.OP_INSN) byMirror = mirrored && block.b[i] !== ir.REACHES_UNKNOWN;
-      const kind = KIND[op];
-      if (kind < 0 || byMirror) continue;
+      const kind = KIND[block.op[i]];
+      if (kind < 0 || mirrored && this.#isReachKnown(i)) continue;
       let root = block.a[i], offset = block.lo[i];
       while (block.op[root] === ir.OP_ADD64 && block.isConst32(block.b[root])) {
         if (Math.abs(block.lo[block.b[root]]) > FARTHEST) break;
@@ -149,6 +148,14 @@ export class Groups {
     for (let g = 0; g < count; g++) this.#settle(g);
   }
 
+  /** Whether it is known what the instruction that an op belongs to reaches. */
+  #isReachKnown(i: number): boolean {
+    const { block } = this;
+    let insn = i;
+    while (block.op[insn] !== ir.OP_INSN) insn--;
+    return block.b[insn] !== ir.REACHES_UNKNOWN;
+  }
+
   /** Dissolves a group of one; finds out where the addend is kept from the leader to the followers. */
   #settle(g: number): void {
     const { block, of } = this;
@@ -156,7 +163,7 @@ export class Groups {
     this.#cell[g] = NONE;
     let dissolved = first === last;
     for (let i = first + 1; i <= last && !dissolved && this.#cell[g] < 0; i++) {
-      if (of[i] === g || KEEPS_ADDEND[block.op[i]] !== 0) continue;
+      if (this.#isIn(g, i) || KEEPS_ADDEND[block.op[i]] !== 0) continue;
       if (this.#cells + 2 > MOST_STREAMS) dissolved = true;
       else {
         this.#cell[g] = this.#cells;
@@ -164,8 +171,12 @@ export class Groups {
       }
     }
     if (!dissolved) return;
-    for (let i = first; i <= last; i++) if (of[i] === g) of[i] = NONE;
+    for (let i = first; i <= last; i++) if (this.#isIn(g, i)) of[i] = NONE;
     this.#last[g] = first;
+  }
+
+  #isIn(g: number, i: number): boolean {
+    return KIND[this.block.op[i]] >= 0 && this.of[i] === g;
   }
 
   /** Whether an op is the leader of its group. */

@@ -51,3 +51,25 @@ Deno.test("where the addend cannot stay in its register it is kept in memory, fo
   assertEquals(groups.slice(0, 6).filter((g) => g >= 0).length, 4);
   assertEquals(groups.slice(6), groups.slice(0, 6));
 });
+
+Deno.test("what an earlier block left behind for an op that is no access counts for nothing", () => {
+  // In both blocks, the op between the two loads of the second one is at the same place.
+  const build = (between: (a: number) => void) => () => {
+    const a = block.get(A);
+    load(a, 0);
+    between(a);
+    load(a, 8);
+  };
+  const groups = new Groups(block);
+  const cells = [(a: number) => void load(a, 16), (a: number) => void block.hostLoad(8, false, a, 0)].map(
+    (between) => {
+      block.begin(0);
+      block.insn(0x1000, 0);
+      build(between)();
+      block.leave(0x1004, 0);
+      groups.find(false);
+      return groups.cell(0) !== undefined;
+    },
+  );
+  assertEquals(cells, [false, true]);
+});
