@@ -384,8 +384,12 @@ export class DbtEngine implements CountingEngine {
     const { exits } = this.#backend;
     const lo = state[PC_LO], hi = state[PC_HI];
     const before = this.#translatedInstructions;
-    if (!this.#hasRoom()) this.#clear();
-    this.#backend.prepare(context & 255, this.#frontEnd, this.#machine.ram);
+    this.#prepare(context);
+    if (!this.#hasRoom()) {
+      this.#clear();
+      this.#prepare(context);
+      if (!this.#hasRoom()) throw new RangeError("The memory for generated code is too small for a block.");
+    }
     this.#timer.begin();
     const block = this.#blocks.next, link = exits.links, cell = exits.cells;
     const code = this.#translate(vcpu, offset, pcLo, pcHi, context);
@@ -441,6 +445,10 @@ export class DbtEngine implements CountingEngine {
     state[PC_HI] = pcHi;
     this.#translate(vcpu, offset, pcLo, pcHi, context);
     return blocks.next - 1;
+  }
+
+  #prepare(context: number): void {
+    this.#backend.prepare(context & 255, this.#frontEnd, this.#machine.ram);
   }
 
   #hasRoom(): boolean {

@@ -3,7 +3,7 @@ import type { SoftwareVcpu } from "../../core/isa.ts";
 import { assert, assertEquals } from "@std/assert";
 import { STATE_EPOCH_CONTEXT } from "../../core/translator/layout.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
-import { canTranslate, debianMachine } from "../support/guest_machines.ts";
+import { canTranslate, debianMachine, guestMachine } from "../support/guest_machines.ts";
 
 const debian = debianGuest("riscv64");
 const LIMIT_NS = 150e6;
@@ -33,5 +33,29 @@ Deno.test({
     late.run(LIMIT_NS);
     assert(late.engine.statistics().cacheClears > 0);
     assertEquals(await late.outcome(), await fresh.outcome());
+  },
+});
+
+Deno.test({
+  name: "code memory with room for one block or for none is used, or refused, but never run out of",
+  ignore: !canTranslate,
+  async fn() {
+    const kernel = await Deno.readFile(new URL("../../fixtures/kernels/riscv64/hello.elf", import.meta.url));
+    const outcomes = new Set<string>();
+    // A block may take half a mebibyte; what else there is takes some kilobytes.
+    for (let codeBytes = 512 << 10; codeBytes <= 544 << 10; codeBytes += 512) {
+      using guest = await guestMachine("dbt", { ramBytes: 4 << 20, vcpus: 1, kernel }, {
+        codeBytes,
+        coldVisits: 0,
+      });
+      try {
+        guest.run(1e9);
+        outcomes.add(String(guest.machine.exit?.kind));
+      } catch (error) {
+        assert(error instanceof RangeError, String(error));
+        outcomes.add("refused");
+      }
+    }
+    assertEquals(outcomes, new Set(["refused", "poweroff"]));
   },
 });

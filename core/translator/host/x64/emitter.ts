@@ -292,7 +292,8 @@ export class Emitter {
 
   #emitOps(n: number): void {
     const { ir, alloc } = this;
-    // Half of all ops only name what a slot holds, which takes less time than calls by way of the table.
+    // Half of all ops only name what a slot holds, which takes less time than calls by way of the table; and so do
+    // direct calls, for the ops that are frequent.
     const named = !ir.stub && !alloc.lazy;
     for (let i = 0; i < n; i++) {
       const op = ir.op[i];
