@@ -184,10 +184,25 @@ export interface BedResult {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Runs the bed under QEMU. `onText` hears its console as it comes. */
-export async function runBed(
-  options: BedOptions & { readonly timeoutMs: number; readonly onText?: (text: string) => void },
-): Promise<BedResult> {
+/**
+ * Whether a processor of the bed is stuck in its kernel, as that says on the console. No program can bring that about;
+ * QEMU, which emulates the bed's processors, can: now and then an interrupt that one sends to another is lost.
+ */
+export function isStuck(text: string): boolean {
+  return text.includes("watchdog: BUG: soft lockup");
+}
+
+/** How the bed is run. */
+export interface RunOptions extends BedOptions {
+  readonly timeoutMs: number;
+  /** Whether it is ended when a processor is stuck: see {@linkcode isStuck}. */
+  readonly endsWhenStuck?: boolean;
+  /** Hears its console as it comes. */
+  readonly onText?: (text: string) => void;
+}
+
+/** Runs the bed under QEMU. */
+export async function runBed(options: RunOptions): Promise<BedResult> {
   const dir = await Deno.makeTempDir();
   try {
     const initrd = join(dir, "initrd.cpio");
@@ -202,10 +217,13 @@ export async function runBed(
       ...{ stdin: "null", stdout: "piped", stderr: "null" },
     }).spawn();
     const watchdog = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
-    let text = "";
+    let text = "", isEnded = false;
     for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
       text += chunk;
       if (!text.includes("BED-EXIT")) options.onText?.(chunk);
+      if (isEnded || !options.endsWhenStuck || !isStuck(text)) continue;
+      isEnded = true;
+      child.kill("SIGKILL");
     }
     await child.status;
     clearTimeout(watchdog);
