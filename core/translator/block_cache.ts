@@ -108,7 +108,7 @@ export class BlockCache {
         blocks[at + PC_HI] === pcHi &&
         (blocks[at + CONTEXT] & 0xffff) === context
       ) break;
-      b = (blocks[at + HASH_NEXT_FROM] & NEXT_MASK) - 1;
+      b = this.#next(b, HASH_NEXT_FROM);
     }
     return b;
   }
@@ -163,6 +163,13 @@ export class BlockCache {
   /** The next block in a chain, or -1. */
   #next(block: number, chain: number): number {
     return (this.#blocks[(block << BLOCK_SHIFT) + chain] & NEXT_MASK) - 1;
+  }
+
+  /** What is before a block in a chain that begins with `first` and that the block is in; -1: nothing. */
+  #before(block: number, first: number, chain: number): number {
+    let previous = -1;
+    for (let b = first; b >= 0 && b !== block; b = this.#next(b, chain)) previous = b;
+    return previous;
   }
 
   /** Takes the one that follows a block out of a chain. */
@@ -242,13 +249,8 @@ export class BlockCache {
   /** Takes one block out; something else has taken its place. */
   remove(block: number): void {
     this.#unhash(block);
-    let previous = -1;
-    let b = this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] - 1;
-    while (b !== block) {
-      previous = b;
-      b = this.#next(b, PAGE_NEXT_TO);
-    }
-    this.#takeOut(block, previous);
+    const first = this.#pages[(pageOf(this.offset(block)) << PAGE_SHIFT) + PAGE_FIRST] - 1;
+    this.#takeOut(block, this.#before(block, first, PAGE_NEXT_TO));
   }
 
   /** Takes a block out of its page's list, where another one is before it (-1: none). It has no code any more. */
@@ -263,8 +265,7 @@ export class BlockCache {
 
   #unhash(block: number): void {
     const bucket = bucketOf(this.offset(block) / 2, this.context(block));
-    let previous = -1;
-    for (let b = this.#hash[bucket] - 1; b !== block; b = this.#next(b, HASH_NEXT_FROM)) previous = b;
+    const previous = this.#before(block, this.#hash[bucket] - 1, HASH_NEXT_FROM);
     if (previous >= 0) this.#skipNext(previous, HASH_NEXT_FROM);
     else this.#hash[bucket] = this.#next(block, HASH_NEXT_FROM) + 1;
   }
