@@ -86,7 +86,7 @@ export const FIGURES: Readonly<Record<FigureName, Figure>> = {
     aim: 0.5,
   },
   translation: {
-    title: "translation per guest instruction, cold (CPU time)",
+    title: "translation per guest instruction, cold",
     scenario: "statistics",
     unit: "ns",
     value: (run) => {

@@ -71,6 +71,7 @@ export class Driver {
   readonly machine: Machine;
   #running = false;
   #closed = false;
+  #lastStatistics: Readonly<Record<string, number>> | undefined;
   #reboots = 0;
   readonly #sliceMs: number;
   #idle: Promise<void> = Promise.resolve();
@@ -150,12 +151,18 @@ export class Driver {
     if (this.machine.exit?.kind === "hang") this.machine.exit = undefined;
   }
 
+  /** The engine's counters; of a machine that was closed, the last ones. */
+  get statistics(): Readonly<Record<string, number>> {
+    return this.#lastStatistics ?? this.engine.statistics();
+  }
+
   /** Ends the wait under way, if any, and frees machine and engine. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.debugger?.close();
     await this.#idle;
+    this.#lastStatistics = this.engine.statistics();
     this.engine.dispose();
     this.machine.dispose();
   }

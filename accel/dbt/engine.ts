@@ -46,10 +46,9 @@ import {
 } from "../../core/translator/layout.ts";
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
-import { threadClock } from "../ffi/clock.ts";
+import { cycleClock } from "../ffi/clock.ts";
 import { allocateCode, mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
-import { SampledTimer } from "./sampled_timer.ts";
 
 const CODE_BYTES = 96 << 20;
 const DATA_BYTES = 16 << 20;
@@ -124,9 +123,9 @@ export class DbtEngine implements CountingEngine {
   #translated = 0;
   #nextTrim = FIRST_TRIM;
   #translatedInstructions = 0;
-  readonly #cpuMs = threadClock();
-  /** Of translations, by their instructions. */
-  readonly #timer = new SampledTimer(this.#cpuMs);
+  readonly #clock = cycleClock();
+  /** What translation has taken. */
+  #translationCycles = 0;
   #dropped = 0;
   #clears = 0;
   #entries = 0;
@@ -383,20 +382,23 @@ export class DbtEngine implements CountingEngine {
     const { state } = vcpu;
     const { exits } = this.#backend;
     const lo = state[PC_LO], hi = state[PC_HI];
-    const before = this.#translatedInstructions;
     this.#prepare(context);
     if (!this.#hasRoom()) {
       this.#clear();
       this.#prepare(context);
       if (!this.#hasRoom()) throw new RangeError("The memory for generated code is too small for a block.");
     }
-    this.#timer.begin();
+    const began = this.#clock();
     const block = this.#blocks.next, link = exits.links, cell = exits.cells;
     const code = this.#translate(vcpu, offset, pcLo, pcHi, context);
     if (context < CAREFUL_CONTEXT) this.#translateSuccessors(vcpu, block, link, cell);
     state[PC_LO] = lo;
     state[PC_HI] = hi;
-    this.#timer.end(this.#translatedInstructions - before);
+    this.#translationCycles += this.#clock() - began;
+    if (this.#translated >= this.#nextTrim) {
+      this.#nextTrim *= 2;
+      trimHeap();
+    }
     return code;
   }
 
@@ -474,10 +476,7 @@ export class DbtEngine implements CountingEngine {
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;
     this.#hotCode.added(this.#add({ offset, pcLo, pcHi, context, instructions, code, from, to }));
-    if (++this.#translated === this.#nextTrim) {
-      this.#nextTrim *= 2;
-      trimHeap();
-    }
+    this.#translated++;
     this.#translatedInstructions += instructions;
     if (code > this.#expectedCode) this.#expectCode(code);
     return code;
@@ -573,7 +572,7 @@ export class DbtEngine implements CountingEngine {
       blocksTranslated: this.#translated,
       tracesInstalled: this.#hotCode.traces,
       instructionsTranslated: this.#translatedInstructions,
-      translationMs: this.#timer.totalMs,
+      translationMs: this.#translationCycles * this.#clock.cycleMs(),
       codeBytes: this.#backend.codeBytes,
       blocksDropped: this.#dropped,
       cacheClears: this.#clears,
@@ -609,7 +608,7 @@ export class DbtEngine implements CountingEngine {
     this.#code.free();
     this.#data.free();
     this.#visitsPages.free();
-    this.#cpuMs[Symbol.dispose]();
+    this.#clock[Symbol.dispose]();
   }
 }
 

@@ -1,36 +1,42 @@
-/** The processor time of this thread: what something costs, however busy the host is with other things. */
+/**
+ * A clock for what takes microseconds: the host processor's own counter, read by machine code.
+ *
+ * A system call would take as long as what is measured. And where it changes page tables, as hosts do that isolate
+ * their kernel's, what follows it takes a tenth longer than it would.
+ */
 import { PAGE_SIZE } from "../../core/memory.ts";
-import { libc } from "./libc.ts";
-import { mappedMemory } from "./memory.ts";
+import { Assembler } from "../../core/translator/host/x64/assembler.ts";
+import { RAX, RDI, RDX } from "../../core/translator/host/x64/registers.ts";
+import { allocateCode, nativeEntry } from "./memory.ts";
 
-const CLOCK_THREAD_CPUTIME_ID = 3; // Linux, <linux/time.h>
+/** Where in the page, behind the code, the counter is put. */
+const COUNTER = PAGE_SIZE / 2;
 
-/** Readings of which the cost of one is the median. */
-const READINGS = 501;
-
-/** Tells the processor time in ms that this thread has used. */
-export interface ThreadClock extends Disposable {
+/** Counts cycles at a constant rate, which is not the one at which the processor runs (Intel SDM vol. 3, 19.17). */
+export interface CycleClock extends Disposable {
+  /** Cycles since some time in the past. */
   (): number;
-  /**
-   * What two readings, one after the other, differ by, in ms: 0.3 µs on common hosts, several times that where
-   * system calls are dear. Measured when it is called, which takes a millisecond.
-   */
-  readingMs(): number;
+  /** How long a cycle is, in ms: as it was on average since the clock was made. */
+  cycleMs(): number;
 }
 
-/** A clock of this thread. */
-export function threadClock(): ThreadClock {
-  const { clock_gettime } = libc().symbols;
-  const pages = mappedMemory.allocate(PAGE_SIZE);
-  const timespec = new Int32Array(pages.buffer); // seconds, nanoseconds: eight bytes each
-  const pointer = Deno.UnsafePointer.create(BigInt(pages.address));
+/** A clock of this host. */
+export function cycleClock(): CycleClock {
+  const { buffer, address, free } = allocateCode(PAGE_SIZE);
+  const asm = new Assembler(new Uint8Array(buffer), address);
+  asm.rdtsc();
+  asm.store(0, RDI, 0, RAX);
+  asm.store(0, RDI, 4, RDX);
+  asm.ret();
+  const counter = new Uint32Array(buffer, COUNTER, 2);
+  const readCounter = nativeEntry(address, address + COUNTER);
   const read = () => {
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, pointer);
-    return timespec[0] * 1e3 + timespec[2] / 1e6;
+    readCounter();
+    return counter[0] + counter[1] * 2 ** 32;
   };
-  const readingMs = () => {
-    const differences = Array.from({ length: READINGS }, () => -read() + read());
-    return differences.sort((a, b) => a - b)[READINGS >> 1];
-  };
-  return Object.assign(read, { readingMs, [Symbol.dispose]: () => pages.free() });
+  const madeMs = performance.now(), made = read();
+  return Object.assign(read, {
+    cycleMs: () => (performance.now() - madeMs) / (read() - made),
+    [Symbol.dispose]: free,
+  });
 }

@@ -12,7 +12,6 @@ const SYMBOLS = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   // Enters generated code: bsearch(key, base, 1, 1, comparator) calls comparator(key, base) exactly once.
   // Unlike UnsafeFnPointer.call (1.4 µs), a dlopen symbol takes V8's fast path (~40 ns in all).
   bsearch: { parameters: ["pointer", "pointer", "pointer", "pointer", "pointer"], result: "void" },

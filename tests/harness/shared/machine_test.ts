@@ -135,6 +135,14 @@ sharedTest("a closed machine refuses everything, and a wait under way ends", asy
   await vm[Symbol.asyncDispose]();
 });
 
+sharedTest("a closed machine's counters are what they were last", async (_, tiny) => {
+  const vm = await tiny("hello");
+  await vm.waitForExit();
+  const { instructions } = vm, names = Object.keys(vm.statistics);
+  await vm[Symbol.asyncDispose]();
+  assertEquals([vm.instructions, Object.keys(vm.statistics)], [instructions, names]);
+});
+
 sharedTest("the second serial line is a console of its own", async (_, tiny) => {
   await using vm = await tiny("hello");
   await vm.waitForExit();

@@ -641,6 +641,12 @@ export class Assembler {
     this.byte(0xc0 | ((dst & 7) << 3) | (src & 7));
   }
 
+  /** edx:eax = the time stamp counter. */
+  rdtsc(): void {
+    this.byte(0x0f);
+    this.byte(0x31);
+  }
+
   /** ldmxcsr (op 2) / stmxcsr (op 3) [base + disp] */
   mxcsr(op: number, base: number, disp: number): void {
     this.#rex(0, 0, 0, base);
