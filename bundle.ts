@@ -17,15 +17,24 @@ const PACKAGES = ["lz4js", "lzma1", "seek-bzip", "xz-decompress"] as const;
 /** An import of a package in what esbuild writes. */
 const PACKAGE_IMPORT = /\bimport\("(npm:[^"]+)"\)/g;
 
-/** Writes the bundle into a folder, from which what an earlier bundle left is removed; says what it consists of. */
-export async function bundle(folder: string): Promise<Metafile> {
+/**
+ * Writes a bundle into a folder, from which what an earlier bundle left is removed; says what it consists of.
+ *
+ * @param entry The module that is run, by its path from here.
+ * @param name The bundle's name, without `.js`.
+ */
+export async function bundle(
+  folder: string,
+  entry = "harness/cli.ts",
+  name = "bootwright",
+): Promise<Metafile> {
   await Deno.remove(`${folder}/parts`, { recursive: true }).catch(() => {});
   try {
     const { metafile, outputFiles } = await build({
       absWorkingDir: import.meta.dirname,
-      entryPoints: ["harness/cli.ts"],
+      entryPoints: [entry],
       outdir: folder,
-      entryNames: "bootwright",
+      entryNames: name,
       chunkNames: "parts/[name]-[hash]",
       bundle: true,
       splitting: true,

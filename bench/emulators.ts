@@ -1,5 +1,6 @@
 /** The two sides: the command lines of Bootwright, as its users run it, and of QEMU, for the same guest. */
 import { join } from "@std/path";
+import { bundle } from "../bundle.ts";
 import type { ArchitectureName } from "../fixtures/architectures.ts";
 
 const ROOT = join(import.meta.dirname ?? "bench", "..");
@@ -88,6 +89,17 @@ export async function freshBundle(): Promise<string> {
     }
   }
   return BUNDLE;
+}
+
+let statistics: Promise<string> | undefined;
+
+/** `boot_statistics.ts` as users run what it measures: bundled like the command line, by which V8 has less to do. */
+export function statisticsBundle(): Promise<string> {
+  return statistics ??= (async () => {
+    const folder = join(ROOT, "dist", "bench");
+    await bundle(folder, "bench/boot_statistics.ts", "boot_statistics");
+    return join(folder, "boot_statistics.js");
+  })();
 }
 
 /** When a file, or the newest of a folder's, was last modified. */

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import type { DebianGuest } from "../fixtures/debian.ts";
 import { kernelPath } from "../fixtures/kernels.ts";
 import { PROGRAM_NAMES } from "../fixtures/programs.ts";
-import { type Emulator, type GuestSpec, PERMISSIONS } from "./emulators.ts";
+import { type Emulator, type GuestSpec, PERMISSIONS, statisticsBundle } from "./emulators.ts";
 import { type Observation, observe, peakRss } from "./observe.ts";
 
 /** A scenario's name. */
@@ -69,9 +69,9 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
     title: "the engine's counters",
     repeat: 1,
     oursOnly: true,
-    run: (_, debian) => {
+    run: async (_, debian) => {
       const { arch, kernel, initrd } = debian();
-      const script = join(import.meta.dirname ?? "bench", "boot_statistics.ts");
+      const script = await statisticsBundle();
       const command = [Deno.execPath(), "run", ...PERMISSIONS, script];
       return observe([...command, arch, kernel, initrd, APPEND, BOOTED], { limitMs: BOOT_LIMIT_MS });
     },
