@@ -24,7 +24,7 @@ import { Liveness, NEVER } from "../../liveness.ts";
 import type { Assembler } from "./assembler.ts";
 import { finalValue, setsFirst } from "./loop_slots.ts";
 import { leavesOf, type Place } from "./recompute.ts";
-import { FIRST_VALUE_XMM, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
+import { FIRST_VALUE_XMM, RDX, STATE, STATE_BIAS, VALUE_REGISTERS } from "./registers.ts";
 import {
   Stores,
   WHERE_CONST,
@@ -38,6 +38,10 @@ import {
 const NONE = -1;
 const FIRST_SPILL = STATE_SCRATCH + 16;
 const SPILLS = (STATE_SCRATCH_BYTES - 16) >> 3;
+
+const VALUE_REGISTER_BITS = VALUE_REGISTERS.reduce((bits, r) => bits | 1 << r, 0);
+/** Handed out last. The others are handed out in the order of their numbers. */
+const LAST_VALUE_REGISTER = RDX;
 
 /** Slots a loop carries in registers, at most: some registers are left for everything else. */
 const MOST_CARRIED = 9;
@@ -56,6 +60,8 @@ export class Allocator {
   /** Number of dirty slots that hold a value. */
   readonly dirtyCount: Uint8Array = new Uint8Array(IR_CAPACITY);
   readonly #holder = new Int32Array(32).fill(NONE);
+  /** Registers that hold a value, as bits. */
+  #occupied = 0;
   readonly #slotValue = new Int32Array(STATE_SLOTS);
   readonly #slotStamp = new Int32Array(STATE_SLOTS);
   readonly #dirtySlots = new Int32Array(STATE_SLOTS);
@@ -459,15 +465,11 @@ export class Allocator {
     this.#pinned |= 1 << r;
     this.#used |= 1 << r;
     if (v === NONE) return;
-    for (let i = 0; i < VALUE_REGISTERS.length; i++) {
-      const to = VALUE_REGISTERS[i];
-      if (this.#holder[to] !== NONE || (this.#pinned & (1 << to)) !== 0) continue;
-      this.asm.movRR(1, to, r);
-      this.#holder[r] = NONE;
-      this.#assign(v, to);
-      return;
-    }
-    this.#evict(r);
+    const to = this.#empty();
+    if (to < 0) return this.#evict(r);
+    this.asm.movRR(1, to, r);
+    this.#vacate(r);
+    this.#assign(v, to);
   }
 
   /** Lets the result of the current op be in a register that was claimed. */
@@ -548,7 +550,7 @@ export class Allocator {
     for (let used = this.#used; used !== 0; used &= used - 1) {
       this.#holder[31 - Math.clz32(used & -used)] = NONE;
     }
-    this.#used = 0;
+    this.#used = this.#occupied = 0;
     if (!this.#hasSpilled) return;
     this.#hasSpilled = false;
     this.#spillUsed.fill(0);
@@ -578,10 +580,16 @@ export class Allocator {
     this.reg[v] = r;
     this.#holder[r] = v;
     this.#used |= 1 << r;
+    this.#occupied |= 1 << r;
+  }
+
+  #vacate(r: number): void {
+    this.#holder[r] = NONE;
+    this.#occupied &= ~(1 << r);
   }
 
   #free(v: number): void {
-    this.#holder[this.reg[v]] = NONE;
+    this.#vacate(this.reg[v]);
     this.reg[v] = NONE;
   }
 
@@ -621,11 +629,16 @@ export class Allocator {
     return false;
   }
 
+  /** The first of {@linkcode VALUE_REGISTERS} that holds nothing and may be handed out; -1: none. */
+  #empty(): number {
+    const empty = VALUE_REGISTER_BITS & ~(this.#occupied | this.#pinned);
+    const others = empty & ~(1 << LAST_VALUE_REGISTER);
+    return 31 - Math.clz32(others === 0 ? empty : others & -others);
+  }
+
   #allocate(): number {
-    for (let i = 0; i < VALUE_REGISTERS.length; i++) {
-      const r = VALUE_REGISTERS[i];
-      if (this.#holder[r] === NONE && (this.#pinned & (1 << r)) === 0) return r;
-    }
+    const r = this.#empty();
+    if (r >= 0) return r;
     const n = VALUE_REGISTERS.length;
     // What is used last, or only stored.
     let victim = NONE, farthest = NONE;

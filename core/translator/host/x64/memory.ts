@@ -34,6 +34,7 @@ import { tableKind } from "./groups.ts";
 import { FOLLOWS, LEADS } from "./mirror_checks.ts";
 import { CC_AE, CC_NE, RAX, RCX, STATE, STATE_BIAS } from "./registers.ts";
 import { streamCell } from "./streams.ts";
+import { canProbe, emitTlbProbe } from "./tlb_probe.ts";
 
 /** Largest displacement, in bytes, that is left out of the index. */
 const NEAR = 64;
@@ -54,7 +55,12 @@ function probe(e: Emitter, i: number, kind: number, base: number, disp: number, 
   }
   const from = g < 0 ? disp : disp + groups.from(g), to = g < 0 ? disp + size : disp + groups.to(g);
   const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
-  if (from >= 0 && from <= NEAR) asm.rorx(0, RAX, base, 8);
+  e.addendOf = g;
+  const near = from >= 0 && from <= NEAR;
+  if (near && to <= 128 && cell === undefined && canProbe(base)) {
+    return e.cold.memory(emitTlbProbe(asm, base, to - 1, table), i, base, disp);
+  }
+  if (near) asm.rorx(0, RAX, base, 8);
   else {
     asm.lea(0, RAX, base, from);
     asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
@@ -69,7 +75,6 @@ function probe(e: Emitter, i: number, kind: number, base: number, disp: number, 
   asm.loadIndex(1, RCX, STATE, RAX, table + 8);
   if (cell !== undefined) asm.store(1, STATE, cell, RCX);
   e.cold.memory(miss, i, base, disp);
-  e.addendOf = g;
 }
 
 /** In `addendOf`: rcx holds what to add to an address in the near (far) span to get to the mirror. */
