@@ -467,11 +467,11 @@ export class DbtEngine implements CountingEngine {
 
   #translate(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
-    const effort = context < CAREFUL_CONTEXT
-      ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
-      : EMIT_CAREFUL;
+    const hints = this.#hotCode.hintsAt(offset);
+    const mirroring = hints && this.#hotCode.mirroring(context, [offset]);
+    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL | (mirroring ?? 0) : EMIT_CAREFUL;
     ir.begin(context & 255);
-    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, this.#hotCode.hintsAt(offset));
+    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, hints);
     const code = backend.emit(blocks.next, pcLo, pcHi, effort);
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;

@@ -333,9 +333,21 @@ export class Ir {
     return i;
   }
 
+  /** The same for an op of which nothing but a, b and c is ever read. */
+  #emitShort(op: number, a: number, b: number, c = 0): Value {
+    const i = this.length++;
+    this.op[i] = op;
+    this.a[i] = a;
+    this.b[i] = b;
+    this.c[i] = c;
+    return i;
+  }
+
   /** Marks the start of the next guest instruction at the given pc. */
   insn(pcLo: number, pcHi: number, reach = REACHES_UNKNOWN): void {
-    this.emit(OP_INSN, this.instructions++, reach, 0, 0, pcLo, pcHi);
+    const i = this.#emitShort(OP_INSN, this.instructions++, reach);
+    this.lo[i] = pcLo;
+    this.hi[i] = pcHi;
   }
 
   /** Whether there is room for another guest instruction, or for several. */
@@ -352,12 +364,16 @@ export class Ir {
 
   /** A constant from a sign-extended 32-bit integer. */
   const(value: number): Value {
-    return this.emit(OP_CONST, 0, 0, 0, 0, value | 0, value < 0 ? -1 : 0);
+    return this.const64(value, value < 0 ? -1 : 0);
   }
 
   /** A constant from two halves. */
   const64(lo: number, hi: number): Value {
-    return this.emit(OP_CONST, 0, 0, 0, 0, lo | 0, hi | 0);
+    const i = this.length++;
+    this.op[i] = OP_CONST;
+    this.lo[i] = lo;
+    this.hi[i] = hi;
+    return i;
   }
 
   /** The 64-bit integer in a state slot. */
@@ -365,7 +381,7 @@ export class Ir {
     if (this.stub) return this.emit(OP_GET, slot);
     const s = slot >> 3;
     if (this.#slotStamp[s] === this.#stamp) return this.#slotValue[s];
-    const v = this.emit(OP_GET, slot);
+    const v = this.#emitShort(OP_GET, slot, 0);
     this.#slotStamp[s] = this.#stamp;
     this.#slotValue[s] = v;
     return v;
@@ -373,7 +389,7 @@ export class Ir {
 
   /** Sets a state slot to a 64-bit integer. */
   set(slot: number, value: Value): void {
-    this.emit(OP_SET, slot, value);
+    this.#emitShort(OP_SET, slot, value);
     if (this.stub) return;
     const s = slot >> 3;
     this.#slotStamp[s] = this.#stamp;
@@ -467,7 +483,7 @@ export class Ir {
         }
       }
     } else if (op === OP_ADD64 && this.isZero(a)) return b;
-    return op === OP_ADD64 ? this.#add(op, a, b) : this.emit(op, a, b);
+    return op === OP_ADD64 ? this.#add(op, a, b) : this.#emitShort(op, a, b);
   }
 
   /** Whether a value is another one shifted left by 1, 2 or 3. */
@@ -492,7 +508,7 @@ export class Ir {
     for (let i = this.length - 1; this.traced && i >= 0 && i > this.length - ADDITIONS_REMEMBERED; i--) {
       if (this.op[i] === op && this.a[i] === a && this.#same(this.b[i], b) && this.c[i] === c) return i;
     }
-    return this.emit(op, a, b, c);
+    return this.#emitShort(op, a, b, c);
   }
 
   /** Whether two values are the same one or equal constants. */
@@ -541,7 +557,7 @@ export class Ir {
       if (inner === OP_ZEXT32) a = this.a[a];
       if (this.isSigned32(a)) return a;
     }
-    return this.emit(op, a);
+    return this.#emitShort(op, a, 0);
   }
 
   /**
@@ -586,7 +602,7 @@ export class Ir {
 
   /** 1 if `a cond b` else 0. */
   setcc(cond: number, a: Value, b: Value): Value {
-    return this.emit(OP_SETCC, a, b, cond);
+    return this.#emitShort(OP_SETCC, a, b, cond);
   }
 
   /** `a cond b ? x : y`. */

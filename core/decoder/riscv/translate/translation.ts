@@ -73,7 +73,11 @@ export class Translation {
   readonly #visited = new Int32Array(PAGE_SIZE / 2);
   #block = 0;
   #plan!: BlockPlan;
+  // Of the plan
+  #maxInstructions = 0;
   #trace: Trace | undefined;
+  #stops: TranslationHints["stops"];
+  #reach: TranslationHints["reach"];
   /** How far the block has come in the trace. */
   #step = 0;
   readonly #hammock = new Hammock();
@@ -86,7 +90,10 @@ export class Translation {
   begin(ir: Ir, plan: BlockPlan): void {
     this.ir = ir;
     this.#plan = plan;
+    this.#maxInstructions = plan.maxInstructions;
     this.#trace = plan.hints?.trace;
+    this.#stops = plan.hints?.stops;
+    this.#reach = plan.hints?.reach;
     this.#step = 0;
     this.#joinOffset = -1;
     this.context = ir.context;
@@ -106,8 +113,8 @@ export class Translation {
     if (ir.instructions === 0) return true;
     if (!ir.hasRoom()) return false;
     if (trace) return this.#step < trace.length && trace.offsets[this.#step] === nextOffset;
-    return nextOffset < PAGE_SIZE && ir.instructions < this.#plan.maxInstructions &&
-      !this.#visits(nextOffset) && !this.#plan.hints?.stops?.has(nextOffset);
+    return nextOffset < PAGE_SIZE && ir.instructions < this.#maxInstructions &&
+      !this.#visits(nextOffset) && !this.#stops?.has(nextOffset);
   }
 
   /** Whether the instruction at an offset of the page is in the block already. */
@@ -124,7 +131,7 @@ export class Translation {
     this.#visited[offset >> 1] = this.#block;
     this.nextOffset = offset + length;
     if (this.#joinOffset < 0) this.#step++;
-    this.ir.insn(pcLo, pcHi, this.#plan.hints?.reach?.[offset >> 1]);
+    this.ir.insn(pcLo, pcHi, this.#reach?.[offset >> 1]);
   }
 
   /** Where the trace goes after the current instruction. */

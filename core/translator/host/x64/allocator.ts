@@ -459,6 +459,12 @@ export class Allocator {
     if (this.#lastUse[at] < 0 && this.reg[at] >= 0) this.#free(at); // an unused result
   }
 
+  /** The same for a `set` of v. */
+  doneSetting(v: number): void {
+    this.#pinned = this.#reserved;
+    this.#release(v);
+  }
+
   /** Empties a register that the current op needs, and keeps it from being handed out. */
   claim(r: number): void {
     const v = this.#holder[r];
