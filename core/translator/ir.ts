@@ -276,6 +276,8 @@ export class Ir {
   readonly accesses: Int16Array = new Int16Array(IR_CAPACITY);
   /** How many of them there are. */
   accessCount = 0;
+  /** How many OP_SETCC the block has. */
+  comparisons = 0;
   /** Guest instructions in the block so far. */
   instructions = 0;
   /** Whether a terminating op was emitted. */
@@ -299,7 +301,7 @@ export class Ir {
 
   /** Starts a new block. */
   begin(context: number, stub = false): void {
-    this.length = this.accessCount = 0;
+    this.length = this.accessCount = this.comparisons = 0;
     this.instructions = 0;
     this.ended = false;
     this.stub = stub;
@@ -602,6 +604,7 @@ export class Ir {
 
   /** 1 if `a cond b` else 0. */
   setcc(cond: number, a: Value, b: Value): Value {
+    this.comparisons++;
     return this.#emitShort(OP_SETCC, a, b, cond);
   }
 

@@ -48,6 +48,7 @@ export class RiscvFrontEnd implements FrontEnd {
     const parcels = this.#parcels;
     const page = ramOffset - (ramOffset & OFFSET_MASK);
     const pcHi = vcpu.state[(STATE_PC >> 2) + 1];
+    const { armed } = this.debug;
     const pagePc = vcpu.state[STATE_PC >> 2] & ~OFFSET_MASK;
     let start = PAGE_SIZE, end = 0;
     t.begin(ir, {
@@ -70,7 +71,7 @@ export class RiscvFrontEnd implements FrontEnd {
       t.startInstruction(pagePc | offset, pcHi, length);
       if (offset < start) start = offset;
       if (offset + length > end) end = offset + length;
-      if (this.debug.hasBreakpoint(pagePc | offset, pcHi)) {
+      if (armed && this.debug.hasBreakpoint(pagePc | offset, pcHi)) {
         ir.interpret();
         break;
       }

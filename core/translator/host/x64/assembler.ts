@@ -98,6 +98,14 @@ export class Assembler {
     else this.#put(rex | rest << 8, 3);
   }
 
+  /** The same for an operation on one register, and an immediate byte. */
+  #registerImm8(opcode: number, w: number, op: number, rm: number, imm: number): void {
+    const rex = 0x40 | (w << 3) | (rm >> 3);
+    const rest = opcode | (0xc0 | (op << 3) | (rm & 7)) << 8 | (imm & 0xff) << 16;
+    if (rex === 0x40) this.#put(rest, 3);
+    else this.#put(rex | rest << 8, 4);
+  }
+
   /** Opcode, ModRM (and SIB, displacement) for [base + disp], with the REX prefix they need. */
   #memory(opcode: number, w: number, reg: number, base: number, disp: number): void {
     const rex = 0x40 | (w << 3) | ((reg >> 1) & 4) | (base >> 3);
@@ -305,10 +313,8 @@ export class Assembler {
   }
 
   aluImm(op: number, w: number, dst: number, imm: number): void {
-    if (imm >= -128 && imm <= 127) {
-      this.#registers(0x83, w, op, dst);
-      this.byte(imm);
-    } else {
+    if (imm >= -128 && imm <= 127) this.#registerImm8(0x83, w, op, dst, imm);
+    else {
       this.#registers(0x81, w, op, dst);
       this.int32(imm);
     }
@@ -346,8 +352,7 @@ export class Assembler {
   }
 
   shiftImm(op: number, w: number, dst: number, count: number): void {
-    this.#registers(0xc1, w, op, dst);
-    this.byte(count);
+    this.#registerImm8(0xc1, w, op, dst, count);
   }
 
   /** Rotates right by cl. */

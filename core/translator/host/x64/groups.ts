@@ -110,6 +110,7 @@ export class Groups {
    */
   find(mirrored: boolean): void {
     const { block, of } = this;
+    if (block.accessCount < 2) return this.clear();
     let count = 0;
     for (let k = 0; k < block.accessCount; k++) {
       const i = block.accesses[k];

@@ -35,7 +35,7 @@ const NEARBY = 12;
 function carryOf(e: Emitter, i: number): number {
   const { ir: block, alloc } = e;
   const a = block.a[i], b = block.b[i], subtracts = block.op[i] === ir.OP_SUB64;
-  if (a === b) return -1;
+  if (a === b || block.comparisons === 0) return -1;
   for (let j = i + 1; j < block.length && j <= i + NEARBY; j++) {
     if (block.op[j] !== ir.OP_SETCC || block.c[j] !== ir.COND_LTU || alloc.dead[j] !== 0) continue;
     const x = block.a[j], y = block.b[j];
