@@ -57,7 +57,7 @@ export const QUANTUM_INSTRUCTIONS = 20_000;
 const MAX_RUN = 1 << 29;
 
 /** Milliseconds between looks at the host's clock, and the fewest and the most instructions that may take. */
-const SLICE_MS = 2, LEAST_SLICE = 1 << 16, MOST_SLICE = 1 << 24;
+const SLICE_MS = 4, LEAST_SLICE = 1 << 16, MOST_SLICE = 1 << 25;
 
 /** One guest computer. */
 export class Machine implements MachineContext {

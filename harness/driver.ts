@@ -41,10 +41,10 @@ export interface Debugger {
 export const MAX_REBOOTS = 16;
 
 /**
- * Milliseconds between two turns of the event loop. A turn costs some tenth of one: whatever it touches the guest has
+ * Milliseconds between two turns of the event loop. A turn costs some tenths of one: whatever it touches the guest has
  * driven out of the processor's caches.
  */
-const SLICE_MS = 32;
+const SLICE_MS = 64;
 /** The same for engines that must stop every vCPU for it, which costs the guest what its processor has cached. */
 const PARALLEL_SLICE_MS = 50;
 /** Slices of a budget at least, so that a short one's end can tell where the guest was meanwhile. */

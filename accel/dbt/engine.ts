@@ -64,7 +64,7 @@ const SAMPLE_DUE = 500;
 /** Samples are this many times as rare in what is no program's code. */
 const KERNEL_SAMPLES = 5;
 /** Samples are this many times as rare where execution is found in code that is known to be hot. */
-const RAREST_SAMPLES = 32;
+const RAREST_SAMPLES = 64;
 
 /**
  * After so many translations, and again whenever they have doubled, the host's heap is trimmed: while the translator
@@ -198,26 +198,27 @@ export class DbtEngine implements CountingEngine {
     const enter = this.#enter[vcpu.index];
     const end = clock.instructions + budget;
     if (((state[EPOCH_CONTEXT] >>> 8) & this.#lateEpochs) !== 0) this.#clear();
+    let isUnknown = false;
     while (!control.yield && !clock.deadlineMoved && !vcpu.waiting && !vcpu.stopped) {
       const left = end - clock.instructions;
       if (left <= 0) return;
       vcpu.takeInterrupt();
       const context = vcpu.context();
-      const offset = context < 0 ? -1 : vcpu.fetchOffset();
+      // Generated code finds most of what is known by itself, and touches less memory on the way.
+      const offset = context >= 0 && isUnknown ? vcpu.fetchOffset() : context;
       if (offset < 0) {
         this.#interpret(vcpu, 1);
         continue;
       }
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
-      if (this.#isCold(offset, state[PC_LO], state[PC_HI], context)) {
+      if (!isUnknown) state[STATE_ENTRY >> 2] = this.#backend.resume;
+      else if (this.#isCold(offset, state[PC_LO], state[PC_HI], context)) {
         this.#visits[visitsOf(offset)]++;
         this.#interpretBlock(vcpu, left);
         continue;
-      }
-      const code = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
-      state[STATE_ENTRY >> 2] = code;
+      } else state[STATE_ENTRY >> 2] = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       const before = clock.instructions;
-      this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
+      isUnknown = this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
       this.#untilSample -= clock.instructions - before;
     }
   }
@@ -227,8 +228,9 @@ export class DbtEngine implements CountingEngine {
    *
    * @param budget Instructions to run.
    * @param allowed Instructions that may be run.
+   * @returns Whether it ended because no code is known for where the vCPU stands.
    */
-  #runCode(vcpu: SoftwareVcpu, enter: () => void, budget: number, allowed: number): void {
+  #runCode(vcpu: SoftwareVcpu, enter: () => void, budget: number, allowed: number): boolean {
     const { clock } = this.#machine;
     const { state } = vcpu;
     const blocks = this.#blocks, exits = this.#backend.exits;
@@ -253,7 +255,7 @@ export class DbtEngine implements CountingEngine {
           state[PC_HI] = pcHi;
           if (context < CAREFUL_CONTEXT && this.#isCold(page + (pcLo & 0xfff), pcLo, pcHi, context)) {
             clock.instructions += budget - left;
-            return;
+            return true;
           }
           const clears = this.#clears;
           const code = this.#codeAt(vcpu, page + (pcLo & 0xfff), pcLo, pcHi, context);
@@ -270,7 +272,7 @@ export class DbtEngine implements CountingEngine {
           clock.instructions += budget - left;
           if (allowed === budget) this.#interpret(vcpu, left);
           else this.#sample(vcpu, argument, allowed - budget + left);
-          return;
+          return false;
         }
         case EXIT_MIRROR:
         case EXIT_SITE: {
@@ -287,12 +289,12 @@ export class DbtEngine implements CountingEngine {
           if (reason === EXIT_MIRROR && clears === this.#clears && vcpu.exceptions === exceptions) {
             this.#mirrorFault(vcpu, argument);
           }
-          return;
+          return false;
         }
         case EXIT_LOOKUP:
         case EXIT_LEAVE:
           clock.instructions += budget - left;
-          return;
+          return reason === EXIT_LOOKUP;
         default:
           throw new Error(`generated code returned with unknown reason ${reason}`);
       }

@@ -49,7 +49,7 @@ const MOST_FAILURES = 3;
 /** Faults that are allowed per sample, in the mean, and in a row. */
 const FAULTS_PER_SAMPLE = 8, MOST_FAULTS = 256;
 /** Longest sleep, in samples. */
-const LONGEST_SLEEP = 256;
+const LONGEST_SLEEP = 128;
 
 const CHUNK_ENTRIES = TLB_ENTRIES / 64;
 const TOUCHED = STATE_TLB_TOUCHED + 8 * (3 * MIRRORED_INDEX + TLB_LOAD) >> 2;

@@ -72,6 +72,11 @@ export class X64Backend implements Backend {
     return this.#asm.base + this.#stubs.enter;
   }
 
+  /** Host address of code that goes on at the pc in the state, and leaves with EXIT_LOOKUP where it knows none. */
+  get resume(): number {
+    return this.#asm.base + this.#stubs.resume;
+  }
+
   get codeBytes(): number {
     return this.#asm.pos - this.#firstBlock;
   }

@@ -76,6 +76,8 @@ const tableNumber = (mmuIndex: number, kind: number): number => mmuIndex * 2 + (
 export class Stubs {
   /** Called from the host as f(state); runs the code at STATE_ENTRY. */
   enter = 0;
+  /** To be entered at the pc in the state, wherever its code is. */
+  resume = 0;
   /** Jumped to with a site number in eax, guest values in registers. */
   site = 0;
   /** Jumped to with a site number in eax, guest values in registers: an access by the mirror has faulted. */
@@ -169,7 +171,10 @@ export class Stubs {
     asm.storeIndex(0, STATE, RCX, at(STATE_JUMP_CACHE) + 12, RDX);
     asm.jmpReg(RDX);
 
+    this.resume = asm.pos;
+    asm.load(1, RAX, STATE, at(STATE_PC));
     this.#emitFirstProbe();
+    for (const miss of this.#probeMisses) asm.bind(miss, this.lookupIndirect);
 
     this.lookupCell = asm.pos;
     asm.aluMemImm(ALU_ADD, 1, STATE, at(STATE_CELL_MISSES), 1);
