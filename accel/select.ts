@@ -50,7 +50,7 @@ export async function selectEngine(choice: EngineChoice, use: EngineUse = {}): P
   if (arch === KVM_ARCH || choice === "kvm") return await selectKvm(choice, arch, use.cpuModel);
   if (choice === "interpreter") return await interpreter(undefined);
   const obstacle = await translatorObstacle();
-  if (obstacle === undefined) return await translator();
+  if (obstacle === undefined) return choice === "dbt" ? await translator() : await lateTranslator();
   if (choice === "dbt") throw new EngineUnavailableError(obstacle);
   return await interpreter(`${obstacle} Using the interpreter, which is slower and gives the same results.`);
 }
@@ -130,18 +130,22 @@ export async function translatorObstacle(): Promise<string | undefined> {
 }
 
 async function translator(): Promise<EngineSelection> {
-  const [{ sharedMemory }, { DbtEngine }] = await Promise.all([
-    import("./ffi/memory.ts"),
-    import("./dbt/engine.ts"),
-  ]);
+  const { DbtEngine } = await import("./dbt/engine.ts");
+  return await translatorBy((machine) => new DbtEngine(machine));
+}
+
+/** The translator, for which the interpreter stands in at first. */
+async function lateTranslator(): Promise<EngineSelection> {
+  const { LateDbtEngine } = await import("./dbt/late_engine.ts");
+  return await translatorBy((machine) => new LateDbtEngine(machine));
+}
+
+async function translatorBy(create: EngineSelection["create"]): Promise<EngineSelection> {
+  const { sharedMemory } = await import("./ffi/memory.ts");
   // Small guests never want it.
   const expect = async (from: number, to: number) =>
     (await import("./ffi/page_taker.ts")).takeLargePages(from, to);
-  return {
-    memory: { ...sharedMemory, expect },
-    notice: undefined,
-    create: (machine) => new DbtEngine(machine),
-  };
+  return { memory: { ...sharedMemory, expect }, notice: undefined, create };
 }
 
 async function interpreter(notice: string | undefined): Promise<EngineSelection> {

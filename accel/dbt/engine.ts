@@ -8,9 +8,10 @@
  */
 import type { FrontEnd, MachineContext, SoftwareVcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
-import { type HostPages, LARGE_PAGE_SIZE, PAGE_SIZE } from "../../core/memory.ts";
+import { LARGE_PAGE_SIZE, PAGE_SIZE } from "../../core/memory.ts";
 import {
   CAREFUL_CONTEXT,
+  type CodeMemory,
   EMIT_CAREFUL,
   EMIT_NORMAL,
   EXIT_BUDGET,
@@ -47,11 +48,10 @@ import {
 import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { cycleClock } from "../ffi/clock.ts";
-import { allocateCode, mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
+import { mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
+import { allocateCodeMemory } from "./memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
 
-const CODE_BYTES = 96 << 20;
-const DATA_BYTES = 16 << 20;
 /** Longest block, in guest instructions. */
 const MAX_INSTRUCTIONS = 64;
 
@@ -87,8 +87,8 @@ export interface DbtOptions extends Eagerness {
   readonly sampleInstructions?: number;
   /** Times that code is interpreted before it is translated. @default 2 */
   readonly coldVisits?: number;
-  /** Bytes of memory for generated code; when it is full, all code is thrown away. @default 96 MiB */
-  readonly codeBytes?: number;
+  /** Where generated code is; when it is full, all code is thrown away. The engine frees it. @default 96 MiB */
+  readonly memory?: CodeMemory;
 }
 
 /** Translating engine for x86-64 Linux hosts. */
@@ -110,8 +110,7 @@ export class DbtEngine implements CountingEngine {
   #sampleAfter: number;
   /** Instructions until the next sample: turns of several vCPUs are shorter than what lies between two. */
   #untilSample: number;
-  readonly #code: HostPages;
-  readonly #data = allocateCode(DATA_BYTES);
+  readonly #memory: CodeMemory;
   /** Host address that code must reach before the host is told that more memory will be used. */
   #expectedCode: number;
   readonly #hotCode: HotCode;
@@ -154,10 +153,10 @@ export class DbtEngine implements CountingEngine {
     this.#coldVisits = options.coldVisits ?? 2;
     this.#sampleInstructions = options.sampleInstructions ?? 100_000;
     this.#sampleAfter = this.#untilSample = KERNEL_SAMPLES * this.#sampleInstructions;
-    this.#code = allocateCode(options.codeBytes ?? CODE_BYTES);
-    this.#expectedCode = this.#code.address + LARGE_PAGE_SIZE / 2;
+    this.#memory = options.memory ?? allocateCodeMemory();
+    this.#expectedCode = this.#memory.code.address + LARGE_PAGE_SIZE / 2;
     this.#frontEnd = isa.createFrontEnd(machine);
-    this.#backend = new X64Backend({ code: this.#code, data: this.#data }, this.#ir);
+    this.#backend = new X64Backend(this.#memory, this.#ir);
     this.#blocks = new BlockCache(Math.ceil(machine.ram.size / PAGE_SIZE));
     this.#hotCode = new HotCode({
       machine,
@@ -486,7 +485,7 @@ export class DbtEngine implements CountingEngine {
 
   /** Has the host begin to provide the large page after the one that an address of code is in. */
   #expectCode(code: number): void {
-    const { address, buffer } = this.#code;
+    const { address, buffer } = this.#memory.code;
     const from = (Math.floor(code / LARGE_PAGE_SIZE) + 1) * LARGE_PAGE_SIZE, to = from + LARGE_PAGE_SIZE;
     this.#machine.memory.expect?.(from, Math.min(to, address + buffer.byteLength));
     this.#expectedCode = to - LARGE_PAGE_SIZE / 2;
@@ -607,8 +606,8 @@ export class DbtEngine implements CountingEngine {
   dispose(): void {
     for (const mirror of this.#mirrors) mirror.free();
     for (const vcpu of this.#vcpus) vcpu.mirror = undefined;
-    this.#code.free();
-    this.#data.free();
+    this.#memory.code.free();
+    this.#memory.data.free();
     this.#visitsPages.free();
     this.#clock[Symbol.dispose]();
   }

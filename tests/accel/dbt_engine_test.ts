@@ -1,6 +1,7 @@
 /** The limits of the translator's memory: what happens when they are reached changes nothing for the guest. */
 import type { SoftwareVcpu } from "../../core/isa.ts";
 import { assert, assertEquals } from "@std/assert";
+import { allocateCodeMemory } from "../../accel/dbt/memory.ts";
 import { STATE_EPOCH_CONTEXT } from "../../core/translator/layout.ts";
 import { debianGuest } from "../../fixtures/debian.ts";
 import { canTranslate, debianMachine, guestMachine } from "../support/guest_machines.ts";
@@ -13,7 +14,7 @@ Deno.test({
   ignore: !canTranslate || debian === undefined,
   async fn() {
     using roomy = await debianMachine("dbt", debian!);
-    using cramped = await debianMachine("dbt", debian!, 1, { codeBytes: 2 << 20 });
+    using cramped = await debianMachine("dbt", debian!, 1, { memory: allocateCodeMemory(2 << 20) });
     roomy.run(LIMIT_NS);
     cramped.run(LIMIT_NS);
     assertEquals(roomy.engine.statistics().cacheClears, 0);
@@ -45,7 +46,7 @@ Deno.test({
     // A block may take half a mebibyte; what else there is takes some kilobytes.
     for (let codeBytes = 512 << 10; codeBytes <= 544 << 10; codeBytes += 512) {
       using guest = await guestMachine("dbt", { ramBytes: 4 << 20, vcpus: 1, kernel }, {
-        codeBytes,
+        memory: allocateCodeMemory(codeBytes),
         coldVisits: 0,
       });
       try {

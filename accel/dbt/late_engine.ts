@@ -1,0 +1,57 @@
+/**
+ * The translator for guests of which nobody knows yet how long they will run. To load and make it, and to let the
+ * host's JavaScript engine get used to it, takes far longer than many a guest of a test does: so the first
+ * instructions are interpreted, and only who executes more gets the translator.
+ */
+import type { SoftwareVcpu } from "../../core/isa.ts";
+import type { Machine } from "../../core/machine.ts";
+import type { CountingEngine } from "../engine.ts";
+import type { DbtEngine } from "./engine.ts";
+import { allocateCodeMemory } from "./memory.ts";
+
+/** Instructions before the translator is loaded. */
+const FIRST_INSTRUCTIONS = 2000;
+/** Instructions in each turn of the event loop while it is. */
+const INSTRUCTIONS_PER_TURN = 256;
+
+/** Interprets at first, then translates. The guest cannot tell. */
+export class LateDbtEngine implements CountingEngine {
+  readonly name = "dbt";
+  readonly deterministic = true;
+  /** Taken at once: a host that refuses it shall say so before the guest runs. */
+  readonly #memory = allocateCodeMemory();
+  #engine: DbtEngine | undefined;
+  #isLoading = false;
+  #isDisposed = false;
+  #failure: unknown;
+
+  constructor(private readonly machine: Machine) {}
+
+  run(vcpu: SoftwareVcpu, budget: number): void {
+    if (this.#engine) return this.#engine.run(vcpu, budget);
+    if (this.#failure) throw this.#failure;
+    const { machine } = this;
+    const left = FIRST_INSTRUCTIONS - machine.clock.instructions;
+    vcpu.interpret(Math.min(budget, left > 0 ? left : INSTRUCTIONS_PER_TURN));
+    if (left > 0) return;
+    if (!this.#isLoading) this.#load().catch((error) => this.#failure = error);
+    machine.requestStop(); // modules are loaded between turns of the event loop
+  }
+
+  async #load(): Promise<void> {
+    this.#isLoading = true;
+    const { DbtEngine } = await import("./engine.ts");
+    if (!this.#isDisposed) this.#engine = new DbtEngine(this.machine, { memory: this.#memory });
+  }
+
+  statistics(): Record<string, number> {
+    return this.#engine?.statistics() ?? { interpreted: this.machine.clock.instructions };
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    if (this.#engine) return this.#engine.dispose();
+    this.#memory.code.free();
+    this.#memory.data.free();
+  }
+}
