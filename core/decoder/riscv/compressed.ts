@@ -7,7 +7,7 @@
  * listed as in the manual, `-` before them where the first is its sign. The first row that matches counts,
  * and rows that expand to nothing draw what is reserved. Hints expand to instructions without effect.
  */
-import { fixedBits, idOf, INSTRUCTIONS } from "./encodings.ts";
+import { type FixedBits, fixedBits, idOf, INSTRUCTIONS } from "./encodings.ts";
 
 /** Name, drawn bits, what it expands to, bits of the immediate, operands that are always the same. */
 export type CompressedRow = readonly [
@@ -106,48 +106,53 @@ function immediateBits(list: string): number[] {
   return weights;
 }
 
-// Every operand bit of a halfword sets bits of the word that no other operand bit sets. So a row compiles to
-// the word for all operand bits clear, and what each halfword bit adds to it. The 8 of x8 to x15 is constant.
-const MASK = new Int32Array(COMPRESSED.length);
-const MATCH = new Int32Array(COMPRESSED.length);
-const BASE = new Int32Array(COMPRESSED.length); // 0: reserved
-const SPREAD = new Int32Array(COMPRESSED.length * 16);
+/** A row as it is used. */
+interface Expansion extends FixedBits {
+  /** The word for all operand bits clear; 0 where that is reserved. */
+  readonly base: number;
+  /** What each bit of the halfword adds to it: every operand bit sets bits of the word that no other one sets. */
+  readonly spread: Int32Array;
+}
 
-COMPRESSED.forEach(([, bits, expansion, immediate = "", implied = 0], row) => {
-  ({ mask: MASK[row], match: MATCH[row] } = fixedBits(bits));
-  if (expansion === undefined) return;
+function compile([, bits, expansion, immediate = "", implied = 0]: CompressedRow): Expansion {
+  const fixed = fixedBits(bits), spread = new Int32Array(16);
+  if (expansion === undefined) return { ...fixed, base: 0, spread };
   const [, target, operands] = INSTRUCTIONS[idOf(expansion)];
   const encode = ENCODE[immediateOf(operands)];
   const weights = immediateBits(immediate);
   const drawing = bits.replaceAll(" ", "");
-  BASE[row] = fixedBits(target).match | implied;
+  let base = fixedBits(target).match | implied;
   for (const letter in REGISTER) {
     const first = drawing.indexOf(letter);
     const width = drawing.lastIndexOf(letter) - first + 1;
-    if (width === 3) BASE[row] |= REGISTER[letter] << 3;
+    if (width === 3) base |= REGISTER[letter] << 3; // the 8 of x8 to x15
     for (let i = 0; first >= 0 && i < width; i++) {
-      SPREAD[row * 16 + 15 - first - i] = REGISTER[letter] << width - 1 - i;
+      spread[15 - first - i] = REGISTER[letter] << width - 1 - i;
     }
   }
   for (let i = 0, place = 0; i < 16; i++) {
-    if (drawing[i] === "i") SPREAD[row * 16 + 15 - i] = encode(weights[place++]);
+    if (drawing[i] === "i") spread[15 - i] = encode(weights[place++]);
   }
-});
+  return { ...fixed, base, spread };
+}
 
-// Rows are in the order of their quadrants (two low bits) and, within them, of their three high bits, which all fix.
-const FIRST = new Uint8Array(1 << 5);
-for (let row = COMPRESSED.length - 1; row >= 0; row--) FIRST[groupOf(MATCH[row])] = row;
+// All rows draw their quadrant (two low bits) and their three high bits: those that share them make up a group. A
+// program uses few of the groups, so each is compiled when it is first wanted.
+const groups: (readonly Expansion[] | undefined)[] = new Array(1 << 5).fill(undefined);
 
-function groupOf(halfword: number): number {
-  return (halfword & 3) << 3 | halfword >> 13 & 7;
+function compileGroup(high: number, quadrant: number): readonly Expansion[] {
+  const first = high.toString(2).padStart(3, "0"), last = quadrant.toString(2).padStart(2, "0");
+  return COMPRESSED.filter(([, bits]) => bits.startsWith(first) && bits.endsWith(last)).map(compile);
 }
 
 function expandFirst(halfword: number): number {
-  let row = FIRST[groupOf(halfword)];
-  while ((halfword & MASK[row]) !== MATCH[row]) if (++row === COMPRESSED.length) return 0;
-  let insn = BASE[row];
-  for (let bits = halfword & ~MASK[row]; bits !== 0; bits &= bits - 1) {
-    insn |= SPREAD[row * 16 + 31 - Math.clz32(bits & -bits)];
+  const high = halfword >> 13, quadrant = halfword & 3;
+  const group = groups[high << 2 | quadrant] ??= compileGroup(high, quadrant);
+  const row = group.find(({ mask, match }) => (halfword & mask) === match);
+  if (row === undefined) return 0;
+  let insn = row.base;
+  for (let bits = halfword & ~row.mask; bits !== 0; bits &= bits - 1) {
+    insn |= row.spread[31 - Math.clz32(bits & -bits)];
   }
   return insn;
 }

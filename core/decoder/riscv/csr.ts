@@ -439,11 +439,10 @@ export const CSRS: readonly Csr[] = [
 
 const BY_NUMBER: (Csr | undefined)[] = new Array(4096).fill(undefined);
 for (const row of CSRS) BY_NUMBER[row.number] = row;
-const BY_NAME: ReadonlyMap<string, Csr> = new Map(CSRS.map((row) => [row.name, row]));
 
 /** The register of an assembler name. */
 export function csrNamed(name: string): Csr | undefined {
-  return BY_NAME.get(name);
+  return CSRS.find((row) => row.name === name);
 }
 
 /**

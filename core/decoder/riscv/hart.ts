@@ -35,7 +35,7 @@ import { EXEC } from "./exec/mod.ts";
 import type { Hart } from "./exec/hart_interface.ts";
 import { LoadStore } from "./load_store.ts";
 import { FAULT } from "./mmu.ts";
-import { lowHalf, readRegister, REGISTERS, writeRegister } from "./registers.ts";
+import { lowHalf, readRegister, shownRegisters, writeRegister } from "./registers.ts";
 import {
   CONTEXT_FPU_CLEAN,
   CONTEXT_FPU_DIRTY,
@@ -537,7 +537,7 @@ export class RiscvHart extends LoadStore implements SoftwareVcpu, InterruptInput
   // ---- for tests and debuggers
 
   registers(): readonly RegisterInfo[] {
-    return REGISTERS;
+    return shownRegisters();
   }
 
   register(name: string): bigint | undefined {

@@ -12,25 +12,31 @@ const FLOAT =
   ("ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7 fs2 fs3 fs4 fs5 fs6 fs7 " +
     "fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11").split(" ");
 
-/** Byte offset in the state block of each register that has a slot of its own. */
-const SLOTS: ReadonlyMap<string, number> = new Map([
-  ...INTEGER.flatMap((name, i): [string, number][] => [[name, xSlot(i)], [`x${i}`, xSlot(i)]]),
-  ["fp", xSlot(8)],
-  ...FLOAT.flatMap((name, i): [string, number][] => [[name, fSlot(i)], [`f${i}`, fSlot(i)]]),
-  ["pc", STATE_PC],
-]);
+/** Byte offset in the state block of a register that has a slot of its own; undefined where it has none. */
+function slotOf(name: string): number | undefined {
+  if (name === "pc") return STATE_PC;
+  if (name === "fp") return xSlot(8);
+  const x = numberOf(name, "x", INTEGER);
+  if (x >= 0) return xSlot(x);
+  const f = numberOf(name, "f", FLOAT);
+  return f >= 0 ? fSlot(f) : undefined;
+}
+
+/** The number of a register that is called as in `names`, or by letter and number; -1: it is none of these. */
+function numberOf(name: string, letter: string, names: readonly string[]): number {
+  const i = names.indexOf(name);
+  return i >= 0 ? i : names.findIndex((_, n) => name === `${letter}${n}`);
+}
 
 /** Every register worth showing. */
-export const REGISTERS: readonly RegisterInfo[] = [
-  ...INTEGER,
-  "pc",
-  ...FLOAT,
-  ...CSRS.map((row) => row.name).filter((name) => !/hpm|pmp/.test(name)),
-].map((name) => ({ name, bits: 64 }));
+export function shownRegisters(): readonly RegisterInfo[] {
+  const csrs = CSRS.map((row) => row.name).filter((name) => !/hpm|pmp/.test(name));
+  return [...INTEGER, "pc", ...FLOAT, ...csrs].map((name) => ({ name, bits: 64 }));
+}
 
 /** Reads a register; undefined when there is none of that name. */
 export function readRegister(h: RiscvHart, name: string): bigint | undefined {
-  const slot = SLOTS.get(name);
+  const slot = slotOf(name);
   if (slot !== undefined) return join(h.state[slot >> 2], h.state[(slot >> 2) + 1]);
   const csr = csrNamed(name);
   if (csr === undefined) return undefined;
@@ -41,7 +47,7 @@ export function readRegister(h: RiscvHart, name: string): bigint | undefined {
 /** Writes a register, as far as it can be written. False when there is none of that name. */
 export function writeRegister(h: RiscvHart, name: string, value: bigint): boolean {
   const lo = lowHalf(value), hi = lowHalf(value >> 32n);
-  const slot = SLOTS.get(name);
+  const slot = slotOf(name);
   if (slot === STATE_PC) h.setPc(lo, hi);
   else if (slot !== undefined) {
     if (slot !== xSlot(0)) {
