@@ -32,6 +32,7 @@ import {
   WHERE_MEMORY,
   WHERE_SINGLE,
   WHERE_SLOT,
+  WHERE_SMALL_CONST,
   XMM,
 } from "./stores.ts";
 
@@ -532,6 +533,29 @@ export class Allocator {
    */
   describe(out: Int32Array, n: number): number {
     for (let i = 0; i < this.#dirtyLength; i++) n = this.#describeSlot(out, n, this.#dirtySlots[i]);
+    return n;
+  }
+
+  /**
+   * The same in halfwords, for the table of sites: per slot its number << 6 | where its value is, then a constant's
+   * two or four halfwords. No value is lazy.
+   */
+  pack(out: Uint16Array, n: number): number {
+    const { ir } = this;
+    for (let i = 0; i < this.#dirtyLength; i++) {
+      const s = this.#dirtySlots[i], v = this.#slotValue[s], r = this.reg[v];
+      if (r >= 0) {
+        out[n++] = s << 6 | (r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r);
+        continue;
+      }
+      const lo = ir.lo[v], hi = ir.hi[v], isSmall = hi === lo >> 31;
+      out[n++] = s << 6 | (isSmall ? WHERE_SMALL_CONST : WHERE_CONST);
+      out[n++] = lo;
+      out[n++] = lo >> 16;
+      if (isSmall) continue;
+      out[n++] = hi;
+      out[n++] = hi >> 16;
+    }
     return n;
   }
 

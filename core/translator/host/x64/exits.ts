@@ -3,17 +3,15 @@
  * sites, direct jumps (links) and cells of cross-page jumps. Flat tables, bounded with the code memory.
  */
 import type { Allocator } from "./allocator.ts";
-import { WHERE_CONST, WHERE_SINGLE, XMM } from "./stores.ts";
+import { WHERE_CONST, WHERE_SINGLE, WHERE_SMALL_CONST, XMM } from "./stores.ts";
 import { STATE_REGISTER_DUMP } from "../../layout.ts";
 
 /** Bytes of a cell: epoch and context (4), unused (4), code address (8), pc (8), unused (8). */
 export const CELL_BYTES = 32;
 
 // Site records, in halfwords: block (low), block (high) | 4 if always | instruction << 4, pc delta, end of the record, then
-// per dirty slot its number << 6 | where it is (see Allocator.describe), then a constant's two or four halves.
+// what is dirty (see Allocator.pack).
 const SITE_HEADER = 4;
-/** Where it is: a constant whose high half is the sign of its low half. */
-const WHERE_SMALL_CONST = WHERE_CONST + 1;
 /** log2 of the halfwords in a chunk of the site records, each of which is wholly in one chunk. */
 const CHUNK_BITS = 17;
 const CHUNK = 1 << CHUNK_BITS;
@@ -30,7 +28,6 @@ export class ExitTables {
   /** Site records. A site's number is its place in them. */
   readonly #sites: Uint16Array[] = [];
   #sitesEnd = 0;
-  readonly #described = new Int32Array(2 * MAX_SITE);
   readonly #links: Int32Array[] = [];
   #linkCount = 0;
   readonly #cells: Int32Array;
@@ -68,29 +65,12 @@ export class ExitTables {
     const site = this.#sitesEnd;
     const chunk = this.#sites[site >> CHUNK_BITS] ??= new Uint16Array(CHUNK);
     const at = site & (CHUNK - 1);
-    const described = this.#described;
-    const length = alloc.describe(described, 0);
-    let n = at + SITE_HEADER;
-    for (let i = 0; i < length;) {
-      const slot = described[i++] >> 3, where = described[i++];
-      if (where !== WHERE_CONST) {
-        chunk[n++] = slot << 6 | where;
-        continue;
-      }
-      const lo = described[i++], hi = described[i++];
-      const small = hi === lo >> 31;
-      chunk[n++] = slot << 6 | (small ? WHERE_SMALL_CONST : WHERE_CONST);
-      chunk[n++] = lo;
-      chunk[n++] = lo >> 16;
-      if (small) continue;
-      chunk[n++] = hi;
-      chunk[n++] = hi >> 16;
-    }
+    const end = alloc.pack(chunk, at + SITE_HEADER);
     chunk[at] = block;
     chunk[at + 1] = block >> 16 | (always ? 4 : 0) | instruction << 4;
     chunk[at + 2] = pcDelta;
-    chunk[at + 3] = n - at;
-    this.#sitesEnd += n - at;
+    chunk[at + 3] = end - at;
+    this.#sitesEnd += end - at;
     return site;
   }
 

@@ -16,6 +16,8 @@ export const XMM = 16;
 export const WHERE_SINGLE = 16;
 /** A constant, whose halves follow. */
 export const WHERE_CONST = 48;
+/** In the table of sites alone: a constant whose high half is the sign of its low half, which follows. */
+export const WHERE_SMALL_CONST = 52;
 /** Of what a region carries: in the slot's memory (the slot follows). */
 export const WHERE_SLOT = 49;
 /** Of a lazy value: in memory at a state offset, which follows. */
