@@ -67,6 +67,8 @@ export class Allocator {
   readonly #slotStamp = new Int32Array(STATE_SLOTS);
   readonly #dirtySlots = new Int32Array(STATE_SLOTS);
   #dirtyLength = 0;
+  /** By slot: the block's stamp where it is among the dirty ones. */
+  readonly #dirtyStamp = new Int32Array(STATE_SLOTS);
   #stamp = 0;
   readonly #scratch = new Int32Array(8);
   readonly #spillUsed = new Uint8Array(SPILLS);
@@ -231,7 +233,7 @@ export class Allocator {
     this.#load(v, r);
     if (dirty) {
       this.home[v] = NONE;
-      this.#dirtySlots[this.#dirtyLength++] = slot >> 3;
+      this.#addDirty(slot >> 3);
       this.dirtyCount[v]++;
     } else this.#lastUse[v] = n;
   }
@@ -500,8 +502,10 @@ export class Allocator {
     const s = slot >> 3;
     const old = this.#slotStamp[s] === this.#stamp ? this.#slotValue[s] : NONE;
     if (old === v) return;
+    const isDirty = this.#dirtyStamp[s] === this.#stamp;
     if (old >= 0) {
-      if (this.#removeDirty(s)) this.dirtyCount[old]--;
+      this.#slotValue[s] = NONE; // what is evicted from now on need not be stored there
+      if (isDirty) this.dirtyCount[old]--;
       if (this.home[old] === slot) {
         if (this.reg[old] < 0 && (this.#lastUse[old] > this.at || this.dirtyCount[old] > 0)) {
           this.use(old);
@@ -514,7 +518,7 @@ export class Allocator {
     if (this.reg[v] < 0 && this.ir.op[v] !== OP_CONST && !nowhere) this.use(v);
     this.#slotStamp[s] = this.#stamp;
     this.#slotValue[s] = v;
-    this.#dirtySlots[this.#dirtyLength++] = s;
+    if (!isDirty) this.#addDirty(s);
     this.dirtyCount[v]++;
   }
 
@@ -649,14 +653,9 @@ export class Allocator {
     return false;
   }
 
-  #removeDirty(s: number): boolean {
-    for (let i = 0; i < this.#dirtyLength; i++) {
-      if (this.#dirtySlots[i] === s) {
-        this.#dirtySlots[i] = this.#dirtySlots[--this.#dirtyLength];
-        return true;
-      }
-    }
-    return false;
+  #addDirty(s: number): void {
+    this.#dirtySlots[this.#dirtyLength++] = s;
+    this.#dirtyStamp[s] = this.#stamp;
   }
 
   /** The first of {@linkcode VALUE_REGISTERS} that holds nothing and may be handed out; -1: none. */
@@ -720,6 +719,7 @@ export class Allocator {
         if (this.#slotValue[s] !== v) continue;
         this.#storeSlot(s << 3, v);
         this.#dirtySlots[i] = this.#dirtySlots[--this.#dirtyLength];
+        this.#dirtyStamp[s] = 0;
         this.home[v] = s << 3;
       }
       this.dirtyCount[v] = 0;

@@ -8,6 +8,7 @@ import type { Emitter } from "./emitter.ts";
 import { accessAt, loadMirrorAddend, probeCold } from "./memory.ts";
 import { MOST_GROUPS, tableKind } from "./groups.ts";
 import { BUDGET, CC_NE, RAX, RCX, STATE } from "./registers.ts";
+import { canProbe, emitMiss } from "./tlb_probe.ts";
 
 // Kinds of cold code
 /** A TLB miss: refill and go back, or leave. */
@@ -182,6 +183,10 @@ export class ColdCode {
       if (this.#from[c] >= 0) asm.bind(this.#from[c]);
       switch (this.#kind[c]) {
         case MEMORY:
+          if (e.groups.count === 0 && canProbe(this.#base[c], this.#disp[c], this.#disp[c])) {
+            emitMiss(asm, this.#site[c], this.#base[c], this.#disp[c], this.#refillStub(c), this.#back[c]);
+            break;
+          }
           this.#refill(c);
           this.#checkOpen(c);
           this.#goBack(c, this.#back[c]);
@@ -259,10 +264,16 @@ export class ColdCode {
 
   /** Calls the refill stub, which wants the page of the last byte in rcx and leaves the addend there. */
   #refill(c: number): void {
-    const { asm, ir, stubs } = this.e;
+    const { asm } = this.e;
     asm.pushImm(this.#site[c]);
     asm.lea(1, RAX, this.#base[c], this.#disp[c]);
-    asm.callTo(stubs.refill(ir.context & 3, tableKind(ir.op[this.#op[c]])));
+    asm.callTo(this.#refillStub(c));
+  }
+
+  /** Position of the refill stub for an access. */
+  #refillStub(c: number): number {
+    const { ir, stubs } = this.e;
+    return stubs.refill(ir.context & 3, tableKind(ir.op[this.#op[c]]));
   }
 
   /**

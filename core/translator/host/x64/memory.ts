@@ -57,7 +57,7 @@ function probe(e: Emitter, i: number, kind: number, base: number, disp: number, 
   const table = tlbTable(e.ir.context & 3, kind) - STATE_BIAS;
   e.addendOf = g;
   const near = from >= 0 && from <= NEAR;
-  if (near && to <= 128 && cell === undefined && canProbe(base)) {
+  if (near && cell === undefined && canProbe(base, from, to - 1)) {
     return e.cold.memory(emitTlbProbe(asm, base, to - 1, table), i, base, disp);
   }
   if (near) asm.rorx(0, RAX, base, 8);

@@ -8,12 +8,14 @@ import {
   STATE,
   VALUE_REGISTERS,
 } from "../../../../../core/translator/host/x64/registers.ts";
-import { canProbe, emitTlbProbe } from "../../../../../core/translator/host/x64/tlb_probe.ts";
+import { canProbe, emitMiss, emitTlbProbe } from "../../../../../core/translator/host/x64/tlb_probe.ts";
 import { TLB_OFFSET_MASK } from "../../../../../core/translator/layout.ts";
 
+const BASES = VALUE_REGISTERS.filter((base) => canProbe(base, 0, 0));
+
 Deno.test("the bytes of a probe are what the assembler makes of its instructions", () => {
-  assertFalse(canProbe(R12));
-  for (const base of VALUE_REGISTERS.filter(canProbe)) {
+  assertFalse(canProbe(R12, 0, 0));
+  for (const base of BASES) {
     for (const last of [-128, -1, 1, 7, 127]) {
       for (const table of [4096 - 128, 0x12345678, 1 << 20]) {
         const quick = new Assembler(new Uint8Array(64), 0), slow = new Assembler(new Uint8Array(64), 0);
@@ -27,6 +29,25 @@ Deno.test("the bytes of a probe are what the assembler makes of its instructions
         slow.loadIndex(1, RCX, STATE, RAX, table + 8);
         assertEquals(emitTlbProbe(quick, base, last, table), miss);
         assertEquals([quick.pos, quick.bytes], [slow.pos, slow.bytes], `${base} ${last} ${table}`);
+      }
+    }
+  }
+});
+
+Deno.test("the bytes of a miss are what the assembler makes of its instructions", () => {
+  for (const base of BASES) {
+    for (const disp of [-128, -1, 1, 127]) {
+      for (const [site, refill, back] of [[0x12345678, 0x1000, 0x30], [5, 0x7654321, 0]]) {
+        const quick = new Assembler(new Uint8Array(256), 0), slow = new Assembler(new Uint8Array(256), 0);
+        quick.pos = slow.pos = 99;
+        slow.pushImm(site);
+        slow.lea(1, RAX, base, disp);
+        slow.callTo(refill);
+        slow.jmpTo(back);
+        emitMiss(quick, site, base, disp, refill, back);
+        quick.byte(0);
+        slow.byte(0);
+        assertEquals([quick.pos, quick.bytes], [slow.pos, slow.bytes], `${base} ${disp} ${site}`);
       }
     }
   }
