@@ -11,8 +11,9 @@ import { LARGE_PAGE_SIZE, PAGE_SIZE } from "../../core/memory.ts";
 import { allocateCode } from "./memory.ts";
 import { FUTEX_WAIT_PRIVATE, FutexWords, startThread, SYS_FUTEX } from "./threads.ts";
 
-// Linux, <asm/unistd_64.h> and <asm-generic/mman.h>
-const SYS_MADVISE = 28;
+// Linux, <asm/unistd_64.h>, <linux/sched.h> and <asm-generic/mman.h>
+const SYS_MADVISE = 28, SYS_SCHED_SETSCHEDULER = 144;
+const SCHED_BATCH = 3;
 const MADV_POPULATE_WRITE = 23, MADV_COLLAPSE = 25;
 
 // Words by which the thread is told what to do: how many pages it was asked for and has taken, and where they are, two
@@ -61,6 +62,11 @@ function startTaker(): FutexWords {
 /** Emits the thread's code. In rbx: the words' address. */
 function emitTaker(asm: Assembler): void {
   asm.movRR(1, RBX, RDI);
+  // When this thread wakes it shall not take the processor from one that runs a guest.
+  asm.movImm(RDI, 0, 0); // itself
+  asm.movImm(RSI, SCHED_BATCH, 0);
+  asm.lea(1, RDX, RBX, 4 * TAKEN); // the only priority there is: 0
+  systemCall(asm, SYS_SCHED_SETSCHEDULER);
   const again = asm.pos;
   asm.load(0, RAX, RBX, 4 * TAKEN);
   asm.aluMem(ALU_CMP, 0, RAX, RBX, 4 * ASKED);
