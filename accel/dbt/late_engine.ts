@@ -5,6 +5,7 @@
  */
 import type { SoftwareVcpu } from "../../core/isa.ts";
 import type { Machine } from "../../core/machine.ts";
+import { LARGE_PAGE_SIZE } from "../../core/memory.ts";
 import type { CountingEngine } from "../engine.ts";
 import type { DbtEngine } from "./engine.ts";
 import { allocateCodeMemory } from "./memory.ts";
@@ -15,6 +16,9 @@ import { allocateCodeMemory } from "./memory.ts";
 const FIRST_INSTRUCTIONS = 50_000;
 /** Instructions in each turn of the event loop while it is. */
 const INSTRUCTIONS_PER_TURN = 1000;
+
+/** Bytes of code and of its data that will be used soon by whoever has the translator. */
+const USED_AT_ONCE = 2 * LARGE_PAGE_SIZE;
 
 /** Interprets at first, then translates. The guest cannot tell. */
 export class LateDbtEngine implements CountingEngine {
@@ -42,6 +46,10 @@ export class LateDbtEngine implements CountingEngine {
 
   async #load(): Promise<void> {
     this.#isLoading = true;
+    // The host has time to provide what will be used at once.
+    for (const { address } of [this.#memory.code, this.#memory.data]) {
+      void this.machine.memory.expect?.(address, address + USED_AT_ONCE);
+    }
     const { DbtEngine } = await import("./engine.ts");
     if (!this.#isDisposed) this.#engine = new DbtEngine(this.machine, { memory: this.#memory });
   }
