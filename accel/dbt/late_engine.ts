@@ -13,7 +13,7 @@ import { allocateCodeMemory } from "./memory.ts";
 /**
  * Instructions before the translator is loaded: to interpret them takes a fraction of the time that its loading does.
  */
-const FIRST_INSTRUCTIONS = 50_000;
+const FIRST_INSTRUCTIONS = 100_000;
 /** Instructions in each turn of the event loop while it is. */
 const INSTRUCTIONS_PER_TURN = 1000;
 
