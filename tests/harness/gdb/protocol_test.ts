@@ -179,7 +179,7 @@ Deno.test("watchpoints stop after the access, and say which address was reached"
 
 Deno.test("vCPUs that are stopped and stepped take the turns they would have taken", async () => {
   const obstacle = await translatorObstacle();
-  for (const engine of obstacle ? ["interpreter"] as const : ["interpreter", "dbt"] as const) {
+  for (const engine of obstacle ? ["interpreter"] as const : ["interpreter", "dbt", "auto"] as const) {
     await using plain = await tiny("smp", { cpus: 3, engine });
     await plain.waitForExit({ kind: "poweroff" });
     await using vm = await tiny("smp", { cpus: 3, engine });
