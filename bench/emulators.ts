@@ -78,16 +78,7 @@ export async function qemuVersion(arch: ArchitectureName): Promise<string | unde
 /** The bundled command line, built when it is missing or older than its sources. */
 export async function freshBundle(): Promise<string> {
   const newest = Math.max(...await Promise.all(SOURCES.map((name) => newestMs(join(ROOT, name)))));
-  if (newest > await modifiedMs(BUNDLE)) {
-    const build = new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "build"],
-      cwd: ROOT,
-      stdout: "null",
-    });
-    if (!(await build.spawn().status).success) {
-      throw new Error("deno task build failed; its reason is above.");
-    }
-  }
+  if (newest > await modifiedMs(BUNDLE)) await bundle(join(ROOT, "dist"));
   return BUNDLE;
 }
 

@@ -49,7 +49,7 @@ import type { CountingEngine } from "../engine.ts";
 import { type Eagerness, HotCode, type NewBlock } from "./hot_code.ts";
 import { cycleClock } from "../ffi/clock.ts";
 import { mappedMemory, nativeEntry, trimHeap } from "../ffi/memory.ts";
-import { allocateCodeMemory } from "./memory.ts";
+import { allocateCodeMemory, freeCodeMemory } from "./memory.ts";
 import { type Mirror, openMirrors } from "./mirror.ts";
 
 /** Longest block, in guest instructions. */
@@ -203,19 +203,27 @@ export class DbtEngine implements CountingEngine {
       if (left <= 0) return;
       vcpu.takeInterrupt();
       const context = vcpu.context();
-      // Generated code finds most of what is known by itself, and touches less memory on the way.
-      const offset = context >= 0 && isUnknown ? vcpu.fetchOffset() : context;
-      if (offset < 0) {
+      if (context < 0) {
         this.#interpret(vcpu, 1);
         continue;
       }
+      if (isUnknown) {
+        const offset = vcpu.fetchOffset();
+        if (offset < 0) {
+          this.#interpret(vcpu, 1);
+          continue;
+        }
+        if (this.#isCold(offset, state[PC_LO], state[PC_HI], context)) {
+          this.#visits[visitsOf(offset)]++;
+          this.#interpretBlock(vcpu, left);
+          continue;
+        }
+        state[STATE_ENTRY >> 2] = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
+      } else {
+        // Generated code finds most of what is known by itself, and touches less memory on the way.
+        state[STATE_ENTRY >> 2] = this.#backend.resume;
+      }
       state[EPOCH_CONTEXT] = (state[EPOCH_CONTEXT] & ~255) | context;
-      if (!isUnknown) state[STATE_ENTRY >> 2] = this.#backend.resume;
-      else if (this.#isCold(offset, state[PC_LO], state[PC_HI], context)) {
-        this.#visits[visitsOf(offset)]++;
-        this.#interpretBlock(vcpu, left);
-        continue;
-      } else state[STATE_ENTRY >> 2] = this.#codeAt(vcpu, offset, state[PC_LO], state[PC_HI], context);
       const before = clock.instructions;
       isUnknown = this.#runCode(vcpu, enter, Math.min(left, Math.max(this.#untilSample, SAMPLE_DUE)), left);
       this.#untilSample -= clock.instructions - before;
@@ -468,11 +476,11 @@ export class DbtEngine implements CountingEngine {
 
   #translate(vcpu: SoftwareVcpu, offset: number, pcLo: number, pcHi: number, context: number): number {
     const backend = this.#backend, blocks = this.#blocks, frontEnd = this.#frontEnd, ir = this.#ir;
-    const hints = this.#hotCode.hintsAt(offset);
-    const mirroring = hints && this.#hotCode.mirroring(context, [offset]);
-    const effort = context < CAREFUL_CONTEXT ? EMIT_NORMAL | (mirroring ?? 0) : EMIT_CAREFUL;
+    const effort = context < CAREFUL_CONTEXT
+      ? EMIT_NORMAL | this.#hotCode.mirroring(context, [offset])
+      : EMIT_CAREFUL;
     ir.begin(context & 255);
-    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, hints);
+    frontEnd.translate(vcpu, offset, MAX_INSTRUCTIONS, ir, this.#hotCode.hintsAt(offset));
     const code = backend.emit(blocks.next, pcLo, pcHi, effort);
     const { startOffset: from, endOffset: to } = frontEnd;
     const { instructions } = ir;
@@ -606,8 +614,7 @@ export class DbtEngine implements CountingEngine {
   dispose(): void {
     for (const mirror of this.#mirrors) mirror.free();
     for (const vcpu of this.#vcpus) vcpu.mirror = undefined;
-    this.#memory.code.free();
-    this.#memory.data.free();
+    freeCodeMemory(this.#memory);
     this.#visitsPages.free();
     this.#clock[Symbol.dispose]();
   }

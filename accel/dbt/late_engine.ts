@@ -8,7 +8,7 @@ import type { Machine } from "../../core/machine.ts";
 import { LARGE_PAGE_SIZE } from "../../core/memory.ts";
 import type { CountingEngine } from "../engine.ts";
 import type { DbtEngine } from "./engine.ts";
-import { allocateCodeMemory } from "./memory.ts";
+import { allocateCodeMemory, freeCodeMemory } from "./memory.ts";
 
 /**
  * Instructions before the translator is loaded: to interpret them takes a fraction of the time that its loading does.
@@ -27,6 +27,8 @@ export class LateDbtEngine implements CountingEngine {
   /** Taken at once: a host that refuses it shall say so before the guest runs. */
   readonly #memory = allocateCodeMemory();
   #engine: DbtEngine | undefined;
+  /** Instructions executed without it. */
+  #interpreted = 0;
   #isLoading = false;
   #isDisposed = false;
   #failure: unknown;
@@ -36,12 +38,13 @@ export class LateDbtEngine implements CountingEngine {
   run(vcpu: SoftwareVcpu, budget: number): void {
     if (this.#engine) return this.#engine.run(vcpu, budget);
     if (this.#failure) throw this.#failure;
-    const { machine } = this;
-    const left = FIRST_INSTRUCTIONS - machine.clock.instructions;
+    const { clock } = this.machine;
+    const before = clock.instructions, left = FIRST_INSTRUCTIONS - before;
     vcpu.interpret(Math.min(budget, left > 0 ? left : INSTRUCTIONS_PER_TURN));
+    this.#interpreted += clock.instructions - before;
     if (left > 0) return;
     if (!this.#isLoading) this.#load().catch((error) => this.#failure = error);
-    machine.requestStop(); // modules are loaded between turns of the event loop
+    this.machine.requestStop(); // modules are loaded between turns of the event loop
   }
 
   async #load(): Promise<void> {
@@ -55,13 +58,13 @@ export class LateDbtEngine implements CountingEngine {
   }
 
   statistics(): Record<string, number> {
-    return this.#engine?.statistics() ?? { interpreted: this.machine.clock.instructions };
+    const counters = this.#engine?.statistics();
+    return { ...counters, interpreted: this.#interpreted + (counters?.interpreted ?? 0) };
   }
 
   dispose(): void {
     this.#isDisposed = true;
     if (this.#engine) return this.#engine.dispose();
-    this.#memory.code.free();
-    this.#memory.data.free();
+    freeCodeMemory(this.#memory);
   }
 }

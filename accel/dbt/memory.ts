@@ -20,3 +20,9 @@ export function allocateCodeMemory(codeBytes = CODE_BYTES): CodeMemory {
     throw error;
   }
 }
+
+/** Gives it back. */
+export function freeCodeMemory({ code, data }: CodeMemory): void {
+  code.free();
+  data.free();
+}

@@ -547,9 +547,9 @@ export class Allocator {
   pack(out: Uint16Array, n: number): number {
     const { ir } = this;
     for (let i = 0; i < this.#dirtyLength; i++) {
-      const s = this.#dirtySlots[i], v = this.#slotValue[s], r = this.reg[v];
-      if (r >= 0) {
-        out[n++] = s << 6 | (r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r);
+      const s = this.#dirtySlots[i], v = this.#slotValue[s], where = this.#where(v);
+      if (where >= 0) {
+        out[n++] = s << 6 | where;
         continue;
       }
       const lo = ir.lo[v], hi = ir.hi[v], isSmall = hi === lo >> 31;
@@ -566,10 +566,10 @@ export class Allocator {
   #describeSlot(out: Int32Array, n: number, s: number): number {
     const { ir } = this;
     const v = this.#slotValue[s];
-    const r = this.reg[v];
+    const where = this.#where(v);
     out[n++] = s << 3;
-    if (r >= 0) {
-      out[n++] = r >= XMM && ir.d[v] === 4 ? r + WHERE_SINGLE : r;
+    if (where >= 0) {
+      out[n++] = where;
     } else if (ir.op[v] !== OP_CONST) n = this.#describeLazy(out, n, v);
     else {
       out[n++] = WHERE_CONST;
@@ -592,9 +592,15 @@ export class Allocator {
 
   // ---- internals
 
-  #storeSlot(slot: number, v: number): void {
+  /** The register that a value is in, as descriptions have it; negative where it is in none. */
+  #where(v: number): number {
     const r = this.reg[v];
-    if (r >= 0) this.stores.register(slot, r >= XMM && this.ir.d[v] === 4 ? r + WHERE_SINGLE : r);
+    return r >= XMM && this.ir.d[v] === 4 ? r + WHERE_SINGLE : r;
+  }
+
+  #storeSlot(slot: number, v: number): void {
+    const where = this.#where(v);
+    if (where >= 0) this.stores.register(slot, where);
     else this.stores.constant(slot, this.ir.lo[v], this.ir.hi[v]);
   }
 

@@ -27,7 +27,7 @@ import {
   TLB_STORE,
   tlbTable,
 } from "../../layout.ts";
-import { ALU_ADD, ALU_AND, ALU_CMP, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
+import { ALU_ADD, ALU_AND, ALU_CMP, type Assembler, SHIFT_SHL, SHIFT_SHR } from "./assembler.ts";
 import { XMM } from "./stores.ts";
 import type { Emitter } from "./emitter.ts";
 import { tableKind } from "./groups.ts";
@@ -61,20 +61,28 @@ function probe(e: Emitter, i: number, kind: number, base: number, disp: number, 
     return e.cold.memory(emitTlbProbe(asm, base, to - 1, table), i, base, disp);
   }
   if (near) asm.rorx(0, RAX, base, 8);
-  else {
-    asm.lea(0, RAX, base, from);
-    asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
-  }
-  asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
-  if (to === 1) asm.movRR(1, RCX, base);
-  else asm.lea(1, RCX, base, to - 1);
-  asm.aluImm(ALU_AND, 1, RCX, -4096);
-  asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
-  const miss = asm.jcc(CC_NE);
+  else loadIndex(asm, base, from);
+  const miss = compareTag(asm, base, to - 1, table);
   if (cell !== undefined) asm.store(1, STATE, cell + 8, RCX);
   asm.loadIndex(1, RCX, STATE, RAX, table + 8);
   if (cell !== undefined) asm.store(1, STATE, cell, RCX);
   e.cold.memory(miss, i, base, disp);
+}
+
+/** Loads eax with what the index of the entry for [base + disp] is taken from. */
+function loadIndex(asm: Assembler, base: number, disp: number): void {
+  asm.lea(0, RAX, base, disp);
+  asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
+}
+
+/** Compares the entry's tag with the page of [base + last], left in rcx; returns the jump for where they differ. */
+function compareTag(asm: Assembler, base: number, last: number, table: number): number {
+  asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
+  if (last === 0) asm.movRR(1, RCX, base);
+  else asm.lea(1, RCX, base, last);
+  asm.aluImm(ALU_AND, 1, RCX, -4096);
+  asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
+  return asm.jcc(CC_NE);
 }
 
 /** In `addendOf`: rcx holds what to add to an address in the near (far) span to get to the mirror. */
@@ -173,13 +181,8 @@ export function probeCold(e: Emitter, i: number, base: number): number {
   const { asm } = e;
   const disp = e.ir.lo[i], size = e.ir.c[i] & 15;
   const table = tlbTable(e.ir.context & 3, tableKind(e.ir.op[i])) - STATE_BIAS;
-  asm.lea(0, RAX, base, disp);
-  asm.shiftImm(SHIFT_SHR, 0, RAX, 8);
-  asm.aluImm(ALU_AND, 0, RAX, TLB_OFFSET_MASK);
-  asm.lea(1, RCX, base, disp + size - 1);
-  asm.aluImm(ALU_AND, 1, RCX, -4096);
-  asm.aluMemIndex(ALU_CMP, 1, RCX, STATE, RAX, table);
-  const miss = asm.jcc(CC_NE);
+  loadIndex(asm, base, disp);
+  const miss = compareTag(asm, base, disp + size - 1, table);
   asm.loadIndex(1, RCX, STATE, RAX, table + 8);
   return miss;
 }
